@@ -41,7 +41,8 @@ func (u URI) Address() string {
 	if u.Scheme != "mailto" {
 		return ""
 	}
-	address, _, _ := strings.Cut(u.Text[len("mailto:"):], "?")
+	_, address, _ := strings.Cut(u.Text, ":")
+	address, _, _ = strings.Cut(address, "?")
 	return address
 }
 
