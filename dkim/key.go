@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,7 +29,7 @@ var ErrRevoked = errors.New("the key was revoked (its p= is empty)")
 const (
 	minRSABits = 1024    // RFC 8301 3.2
 	maxRSABits = 8192    // bounds the time that a stranger's key takes; RFC 8301 3.2 asks for 4096
-	maxKeyText = 8 << 10 // characters of p=
+	maxKeyText = 4 << 10 // characters of p=
 )
 
 // ParseKey reads a key record. For a revoked key it returns both the Key and [ErrRevoked].
@@ -82,20 +81,15 @@ func ParseKey(txt string) (*Key, error) {
 // parsePublic reads p=. An RSA key is a SubjectPublicKeyInfo, as everyone publishes it, or an RSAPublicKey, as RFC 6376 3.6.1
 // says; an Ed25519 key is its 32 octets (RFC 8463 4.2).
 func (k *Key) parsePublic(p string) error {
-	if len(p) > maxKeyText {
-		return fmt.Errorf("it is longer than %d characters", maxKeyText)
-	}
-	var few, fewer [1024]byte
-	text := appendWithoutFWS(few[:0], p)
-	der, err := base64.StdEncoding.AppendDecode(fewer[:0], text)
+	der, err := decodeBase64(p, maxKeyText)
 	if err != nil {
-		return errors.New("it is not base64")
+		return err
 	}
 	if k.Type == "ed25519" {
 		if len(der) != ed25519.PublicKeySize {
 			return fmt.Errorf("an Ed25519 key has %d octets, not %d", ed25519.PublicKeySize, len(der))
 		}
-		k.Public, k.Bits = ed25519.PublicKey(append([]byte(nil), der...)), 8*ed25519.PublicKeySize
+		k.Public, k.Bits = ed25519.PublicKey(der), 8*ed25519.PublicKeySize
 		return nil
 	}
 	public, err := parseRSA(der)

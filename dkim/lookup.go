@@ -57,14 +57,29 @@ const maxKeyRecords = 8
 // verification token beside it does no harm. If none is, the first that is at least a revoked key is, and else the error is that
 // of the first record.
 func LookupKey(ctx context.Context, r dns.Resolver, selector, sdid string) (*Key, error) {
-	name, err := dns.ToASCII(selector + "._domainkey." + sdid)
+	name, err := keyName(selector, sdid)
 	if err != nil {
-		return nil, &KeyError{Code: PermError, Name: selector + "._domainkey." + sdid, Err: dns.ErrBadName}
+		return readKey(name, dns.Answer{}, err)
 	}
 	answer, err := r.Lookup(ctx, name, dns.TypeTXT)
+	return readKey(name, answer, err)
+}
+
+// keyName is where a key is published (RFC 6376 3.6.2.1). Beside an error it is not fit to be asked for.
+func keyName(selector, sdid string) (string, error) {
+	name := selector + "._domainkey." + sdid
+	ascii, err := dns.ToASCII(name)
+	if err != nil {
+		return name, dns.ErrBadName
+	}
+	return ascii, nil
+}
+
+// readKey finds the key in an answer (RFC 6376 6.1.2).
+func readKey(name string, answer dns.Answer, err error) (*Key, error) {
 	switch {
 	case dns.IsTemporary(err):
-		return nil, &KeyError{Code: TempError, Name: name, Err: err} // RFC 6376 6.1.2, step 2
+		return nil, &KeyError{Code: TempError, Name: name, Err: err} // step 2
 	case err != nil:
 		return nil, &KeyError{Code: PermError, Name: name, Err: err} // step 3
 	case len(answer.TXT) == 0:

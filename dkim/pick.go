@@ -23,7 +23,7 @@ func AppendPicked(dst []byte, c Canon, header message.Header, names []string, ex
 	for i, name := range names {
 		below := len(header)
 		for j := i - 1; j >= 0; j-- {
-			if strings.EqualFold(names[j], name) {
+			if len(names[j]) == len(name) && strings.EqualFold(names[j], name) {
 				below = int(next[j])
 				break
 			}

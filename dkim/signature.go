@@ -263,7 +263,7 @@ func (s *Signature) parseValue(tags Tags) error {
 	if err != nil {
 		return err
 	}
-	s.Value, err = decodeBase64(b)
+	s.Value, err = decodeBase64(b, maxBase64)
 	if err != nil {
 		return fmt.Errorf("b=: %w", err)
 	}
@@ -275,7 +275,7 @@ func (s *Signature) parseBodyHash(tags Tags) error {
 	if err != nil {
 		return err
 	}
-	if s.BodyHash, err = decodeBase64(bh); err != nil {
+	if s.BodyHash, err = decodeBase64(bh, maxBase64); err != nil {
 		return fmt.Errorf("bh=: %w", err)
 	}
 	return nil
@@ -336,7 +336,17 @@ func hasWord(list, word string) bool {
 	return false
 }
 
-func trimFWS(s string) string { return strings.Trim(s, " \t\r\n") }
+// trimFWS cuts white space and line ends off both ends.
+func trimFWS(s string) string {
+	isWhite := func(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+	for s != "" && isWhite(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isWhite(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
 
 // required is the value of a tag that must be there and say something.
 func required(tags Tags, name string) (string, error) {
@@ -370,16 +380,15 @@ func domainName(s string) (string, error) {
 	return name, nil
 }
 
-// decodeBase64 reads base64 with white space anywhere.
-func decodeBase64(s string) ([]byte, error) {
+// decodeBase64 reads base64 of so many characters at most, with white space anywhere.
+func decodeBase64(s string, most int) ([]byte, error) {
 	var few [512]byte
-	text := few[:0]
-	if len(s) > 2*maxBase64 {
-		return nil, fmt.Errorf("it is longer than %d characters", 2*maxBase64)
+	if len(s) > 2*most {
+		return nil, fmt.Errorf("it is longer than %d characters", 2*most)
 	}
-	text = appendWithoutFWS(text, s)
-	if len(text) > maxBase64 {
-		return nil, fmt.Errorf("it is longer than %d characters", maxBase64)
+	text := appendWithoutFWS(few[:0], s)
+	if len(text) > most {
+		return nil, fmt.Errorf("it is longer than %d characters", most)
 	}
 	b := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
 	n, err := base64.StdEncoding.Decode(b, text)

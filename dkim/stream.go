@@ -26,8 +26,9 @@ type stream struct {
 }
 
 const (
-	directly = 192     // a stretch this long goes to the hash without being copied
-	window   = 8 << 10 // looked through, then hashed while it is in the processor's cache
+	directly = 192      // a stretch this long goes to the hash without being copied
+	window   = 1 << 10  // looked through for white space at once
+	atOnce   = 32 << 10 // hashed at once, while it is in the processor's cache
 )
 
 // write takes a piece of the body.
@@ -111,38 +112,37 @@ func (s *stream) release() {
 
 // relax writes the relaxed form of p, whose last octet is neither white space nor part of a line end.
 func (s *stream) relax(p []byte) {
+	from := 0 // p[from:i] is as it should be
 	for i := 0; i < len(p); {
 		end := min(i+window, len(p))
-		if part := p[i:end]; bytes.IndexByte(part, ' ') < 0 && bytes.IndexByte(part, '\t') < 0 {
-			s.put(part)
+		part := p[i:end]
+		if bytes.IndexByte(part, ' ') < 0 && bytes.IndexByte(part, '\t') < 0 {
 			i = end
-			continue
 		}
-		i = s.squeeze(p, i, end)
+		for i < end {
+			if i = nextSpot(p, i, end); i < end {
+				s.put(p[from:i])
+				i = s.squeeze(p, i)
+				from = i
+			}
+		}
+		if i-from >= atOnce {
+			s.put(p[from:i])
+			from = i
+		}
 	}
+	s.put(p[from:])
 }
 
-// squeeze writes the relaxed form of p[i:end], and of white space that goes on beyond end. It returns where that ends.
-func (s *stream) squeeze(p []byte, i, end int) int {
-	from := i
-	for {
-		i = nextSpot(p, i, end)
-		if i == end {
-			s.put(p[from:end])
-			return end
-		}
-		s.put(p[from:i])
-		for p[i] == ' ' || p[i] == '\t' { // ends within p, by what relax promises
-			i++
-		}
-		if p[i] != '\r' || p[i+1] != '\n' {
-			s.putByte(' ')
-		}
-		from = i
-		if i >= end {
-			return i
-		}
+// squeeze writes what the relaxed form makes of the white space at p[i:], and returns where that ends.
+func (s *stream) squeeze(p []byte, i int) int {
+	for p[i] == ' ' || p[i] == '\t' { // ends within p, by what relax promises
+		i++
 	}
+	if p[i] != '\r' || p[i+1] != '\n' {
+		s.putByte(' ')
+	}
+	return i
 }
 
 // put hands canonical octets on.

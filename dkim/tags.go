@@ -83,20 +83,17 @@ func parseTag(s string, i int) (Tag, int, error) {
 	first := skipFWS(s, i)
 	last := first // the end of the value without white space
 	for i = first; i < len(s) && s[i] != ';'; {
-		if s[i] > ' ' && s[i] < 0x7f {
+		from := i
+		for i < len(s) && isValueChar(s[i]) {
 			i++
+		}
+		if i > from {
 			last = i
 			continue
 		}
-		if j := skipFWS(s, i); j > i {
-			i = j
-			continue
-		}
-		if s[i] < ' ' || s[i] == 0x7f { // octets of UTF-8 are let through, as RFC 6376 3.2 advises
+		if i = skipFWS(s, i); i == from {
 			return t, i, fmt.Errorf("octet %d: the tag %s= holds the control character %#02x", i+1, quote(t.Name), s[i])
 		}
-		i++
-		last = i
 	}
 	t.Value = s[first:last]
 	t.end = i
@@ -107,6 +104,9 @@ func isTagNameChar(c byte, first bool) bool {
 	lower := c | 0x20
 	return 'a' <= lower && lower <= 'z' || !first && ('0' <= c && c <= '9' || c == '_')
 }
+
+// isValueChar lets the octets of UTF-8 through, as RFC 6376 3.2 advises.
+func isValueChar(c byte) bool { return c > ' ' && c != ';' && c != 0x7f }
 
 // skipFWS returns where the white space and folds from s[i] on end. A CRLF counts as a fold only before white space, or at the
 // very end.
@@ -126,12 +126,12 @@ func skipFWS(s string, i int) int {
 
 // appendWithoutFWS appends s without white space and line ends.
 func appendWithoutFWS(dst []byte, s string) []byte {
-	for i := range len(s) {
-		switch s[i] {
-		case ' ', '\t', '\r', '\n':
-		default:
-			dst = append(dst, s[i])
+	for i := 0; i < len(s); i++ {
+		from := i
+		for i < len(s) && s[i] != ' ' && s[i] != '\t' && s[i] != '\r' && s[i] != '\n' {
+			i++
 		}
+		dst = append(dst, s[from:i]...)
 	}
 	return dst
 }
