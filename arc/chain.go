@@ -1,0 +1,155 @@
+package arc
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gatepost-mail/gatepost/dkim"
+	"github.com/gatepost-mail/gatepost/message"
+)
+
+const (
+	maxInstance = 50 // RFC 8617 4.2.1
+
+	nameAAR = "ARC-Authentication-Results"
+	nameAMS = "ARC-Message-Signature"
+	nameAS  = "ARC-Seal"
+)
+
+// A set is the three fields of one instance, by their places in the header; -1 for one that is missing.
+type set struct {
+	aar, ams, as int
+	signature    *dkim.Signature // of ams
+	seal         *dkim.Signature // of as
+	cv           string
+}
+
+// A chain is the sets of a header, instance 1 first.
+type chain struct {
+	header message.Header
+	sets   []set
+	err    error // why its structure is broken
+}
+
+// readChain collects the sets (RFC 8617 5.2, steps 1 to 3). It reads every field, so that the highest instance is known of a broken
+// chain too.
+func readChain(h message.Header) *chain {
+	c := &chain{header: h}
+	for i, f := range h {
+		var place func(*set) *int
+		switch {
+		case !hasPrefixFold(f.Name, "ARC-"):
+			continue
+		case f.Is(nameAAR):
+			place = func(s *set) *int { return &s.aar }
+		case f.Is(nameAMS):
+			place = func(s *set) *int { return &s.ams }
+		case f.Is(nameAS):
+			place = func(s *set) *int { return &s.as }
+		default:
+			continue
+		}
+		instance, err := instanceOf(f)
+		if err != nil {
+			c.fail(fmt.Errorf("%s: %w", f.Name, err))
+			continue
+		}
+		for len(c.sets) < instance {
+			c.sets = append(c.sets, set{aar: -1, ams: -1, as: -1})
+		}
+		if at := place(&c.sets[instance-1]); *at < 0 {
+			*at = i
+		} else {
+			c.fail(fmt.Errorf("instance %d has two %s fields", instance, f.Name))
+		}
+	}
+	for i := range c.sets {
+		if c.err == nil {
+			c.err = c.sets[i].read(h, i+1)
+		}
+	}
+	return c
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+func (c *chain) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// instanceOf reads i=, which comes first in ARC-Authentication-Results and anywhere in the others (RFC 8617 4.1).
+func instanceOf(f message.Field) (int, error) {
+	var value string
+	if f.Is(nameAAR) {
+		head, _, ok := strings.Cut(f.Value(), ";")
+		name, number, hasValue := strings.Cut(head, "=")
+		if !ok || !hasValue || strings.Trim(name, fws) != "i" {
+			return 0, errors.New("it does not begin with i=")
+		}
+		value = strings.Trim(number, fws)
+	} else {
+		tags, err := dkim.ParseTags(f.Value())
+		if err != nil {
+			return 0, err
+		}
+		value, _ = tags.Get("i")
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > maxInstance || value[0] == '+' {
+		return 0, fmt.Errorf("i=%.20q: an instance is a number from 1 to %d", value, maxInstance)
+	}
+	return n, nil
+}
+
+const fws = " \t\r\n"
+
+// read parses the signatures of a set and checks what needs no key.
+func (s *set) read(h message.Header, instance int) (err error) {
+	switch {
+	case s.aar < 0:
+		return fmt.Errorf("instance %d has no %s field", instance, nameAAR)
+	case s.ams < 0:
+		return fmt.Errorf("instance %d has no %s field", instance, nameAMS)
+	case s.as < 0:
+		return fmt.Errorf("instance %d has no %s field", instance, nameAS)
+	}
+	if s.seal, err = dkim.ParseSeal(h[s.as].Value()); err != nil {
+		return fmt.Errorf("the seal of instance %d: %w", instance, err)
+	}
+	if _, has := s.seal.Tag("h"); has { // RFC 8617 4.1.3
+		return fmt.Errorf("the seal of instance %d has an h= tag", instance)
+	}
+	s.cv, _ = s.seal.Tag("cv")
+	s.cv = strings.ToLower(s.cv)
+	if s.signature, err = dkim.ParseMessageSignature(h[s.ams].Value()); err != nil {
+		return fmt.Errorf("the message signature of instance %d: %w", instance, err)
+	}
+	for _, name := range s.signature.Headers {
+		if strings.EqualFold(name, nameAS) { // RFC 8617 4.1.2
+			return fmt.Errorf("the message signature of instance %d signs %s", instance, nameAS)
+		}
+	}
+	want := "pass"
+	if instance == 1 {
+		want = "none"
+	}
+	switch {
+	case s.cv == "fail":
+		return fmt.Errorf("the sealer of instance %d, %s, found the chain broken (cv=fail)", instance, s.seal.SDID)
+	case s.cv != want:
+		return fmt.Errorf("the seal of instance %d says cv=%.20q, where only %s can stand", instance, s.cv, want)
+	}
+	return nil
+}
+
+// payload is what an ARC-Authentication-Results field says after its instance.
+func payload(f message.Field) string {
+	_, rest, _ := strings.Cut(f.Value(), ";")
+	return strings.Trim(rest, fws)
+}
