@@ -90,15 +90,16 @@ func keyword(s string) string {
 
 // pvalue writes an address bare where both its parts are plain, and quotes every other value that is no token (RFC 8601 2.2).
 func pvalue(s string) string {
+	s = cut(s)
 	local, domain, ok := strings.Cut(s, "@")
-	if ok && (local == "" || isDotAtom(local)) && isDotAtom(domain) && len(s) <= maxReason {
+	if ok && (local == "" || isDotAtom(local)) && isDotAtom(domain) {
 		return s
 	}
 	return quoteUnless(s, isPlainToken)
 }
 
 func quoteUnless(s string, plain func(string) bool) string {
-	if plain(s) && len(s) <= maxReason {
+	if s = cut(s); plain(s) {
 		return s
 	}
 	return quote(s)

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -24,6 +25,9 @@ func ToASCII(domain string) (string, error) {
 	}
 	name := strings.ToLower(domain)
 	if !isASCII(name) {
+		if !utf8.ValidString(domain) {
+			return "", &Error{Name: domain, Kind: ErrBadName}
+		}
 		var err error
 		if name, err = profile.ToASCII(domain); err != nil {
 			return "", &Error{Name: domain, Kind: ErrBadName, Err: err}
