@@ -39,9 +39,9 @@ func (h Header) Author() Author {
 		a.Err = fmt.Errorf("%d From fields, where RFC 5322 3.6 allows one", fields)
 	case a.Err != nil:
 	case len(a.Domains) == 0:
-		a.Err = errors.New("From holds no address with a domain (RFC 5322 3.6.2)")
+		a.Err = errors.New("the From field holds no address with a domain (RFC 5322 3.6.2)")
 	case len(a.Domains) > 1:
-		a.Err = fmt.Errorf("From holds %d domains: %s", len(a.Domains), strings.Join(a.Domains, ", "))
+		a.Err = fmt.Errorf("the From field holds %d domains: %s", len(a.Domains), strings.Join(a.Domains, ", "))
 	default:
 		a.Domain = a.Domains[0]
 	}
@@ -128,7 +128,7 @@ func (a *Author) add(domain string) {
 		return
 	}
 	if a.Err == nil {
-		a.Err = fmt.Errorf("From holds an address at %.100q, which is no domain name", domain)
+		a.Err = fmt.Errorf("the From field holds an address at %.100q, which is no domain name", domain)
 	}
 	if n := domainPrefix(domain); n > 0 && n < len(domain) {
 		a.add(domain[:n]) // what a careless reader would take it for

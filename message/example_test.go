@@ -31,5 +31,5 @@ func ExampleHeader_Author() {
 	fmt.Println(header.Author().Err)
 	// Output:
 	// example.com
-	// From holds 2 domains: example.com, example.org
+	// the From field holds 2 domains: example.com, example.org
 }

@@ -34,7 +34,7 @@ func (s *Session) judgeAuthor(e *Evaluation) {
 		}
 	}
 	if n := len(s.author.Domains); n > 1 && e.Author.Reason == "" {
-		e.Author.Reason = fmt.Sprintf("From has %d domains: %s", n, strings.Join(s.author.Domains[:min(n, maxAuthorDomains)], ", "))
+		e.Author.Reason = fmt.Sprintf("the From field has %d domains: %s", n, strings.Join(s.author.Domains[:min(n, maxAuthorDomains)], ", "))
 	}
 	e.DMARC.Reason = joinReasons(e.Author.Reason, e.DMARC.Reason)
 }

@@ -1,0 +1,37 @@
+# make run    the gate: a milter on 127.0.0.1:8891, with no configuration
+# make test   every check and every test; as root it installs what they need
+#
+# The others: build, lint, cross, bench, fuzz (FUZZTIME=1m a target).
+
+GO       ?= go
+FUZZTIME ?= 1m
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: run build test lint cross bench fuzz
+
+run:
+	$(GO) run ./cmd/gatepost serve
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/gatepost ./cmd/gatepost
+
+test: lint cross
+	scripts/test-deps
+	$(GO) test -race -timeout 8m ./...
+
+lint:
+	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt -w is due on:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+cross:
+	@for p in $(PLATFORMS); do \
+		echo "build $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./cmd/gatepost || exit 1; \
+	done
+
+bench:
+	$(GO) run ./test/bench
+
+fuzz:
+	FUZZTIME=$(FUZZTIME) scripts/fuzz
