@@ -1,0 +1,108 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatepost-mail/gatepost/dmarc"
+	"github.com/gatepost-mail/gatepost/internal/policy"
+)
+
+// check says which key holds a value that cannot be, and why.
+func (c *Config) check() (key string, err error) {
+	if _, err := policy.Preset(c.Policy); err != nil {
+		return "policy", err
+	}
+	for _, k := range []struct {
+		key, value string
+		allowed    []string
+	}{
+		{"mode", c.Mode, []string{Enforce, Monitor}},
+		{"dmarc.method", string(c.DMARC.Method), []string{string(dmarc.TreeWalk), string(dmarc.PublicSuffixList)}},
+		{"log.format", c.Log.Format, []string{Text, JSON}},
+	} {
+		if !slices.Contains(k.allowed, k.value) {
+			return k.key, fmt.Errorf("%s %q: there are %s", k.key, k.value, strings.Join(k.allowed, ", "))
+		}
+	}
+	if key, err := c.checkNumbers(); err != nil {
+		return key, err
+	}
+	if len(c.Listen) == 0 {
+		return "listen", fmt.Errorf("listen: there is nothing to listen on; leave the key out for 127.0.0.1:8891")
+	}
+	if !isHostName(c.AuthservID) {
+		return "authserv_id", fmt.Errorf("authserv_id %q: not a host name", c.AuthservID)
+	}
+	for i, s := range c.Resolver.Servers {
+		server, err := resolverAddress(s)
+		if err != nil {
+			return "resolver.servers", err
+		}
+		c.Resolver.Servers[i] = server
+	}
+	return "", nil
+}
+
+func (c *Config) checkNumbers() (key string, err error) {
+	for _, k := range []struct {
+		key             string
+		value, min, max int64
+	}{
+		{"max_sessions", int64(c.MaxSessions), 1, 1 << 20},
+		{"limits.queries", int64(c.Limits.Queries), 1, 1 << 20},
+		{"limits.bytes", int64(c.Limits.Bytes), 1 << 10, 1 << 40},
+		{"limits.header_bytes", int64(c.Limits.HeaderBytes), 1 << 10, 64 << 20},
+		{"limits.fields", int64(c.Limits.Fields), 10, 1 << 20},
+		{"limits.signatures", int64(c.Limits.Signatures), 1, 1000},
+	} {
+		if k.value < k.min || k.value > k.max {
+			return k.key, fmt.Errorf("%s %d: it must be from %d to %d", k.key, k.value, k.min, k.max)
+		}
+	}
+	for _, k := range []struct {
+		key      string
+		value    Duration
+		min, max time.Duration
+	}{
+		{"limits.time", c.Limits.Time, time.Second, 10 * time.Minute},
+		{"idle_timeout", c.IdleTimeout, time.Second, 24 * time.Hour},
+	} {
+		if d := time.Duration(k.value); d < k.min || d > k.max {
+			return k.key, fmt.Errorf("%s %v: it must be from %v to %v, written with its unit", k.key, d, k.min, k.max)
+		}
+	}
+	return "", nil
+}
+
+// resolverAddress adds the port that a name server has unless it says otherwise.
+func resolverAddress(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host, port = strings.Trim(s, "[]"), "53"
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" || strings.ContainsAny(host, "[]@ /\x00") {
+		return "", fmt.Errorf("resolver.servers %q: no name server's address; write it like \"127.0.0.1:53\"", s)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// isHostName tells whether s can be the name of a host, and so stand unquoted in a header field.
+func isHostName(s string) bool {
+	for _, label := range strings.Split(s, ".") {
+		if label == "" || len(label) > 63 {
+			return false
+		}
+		for i := 0; i < len(label); i++ {
+			c := label[i] | 0x20
+			if !('a' <= c && c <= 'z' || '0' <= label[i] && label[i] <= '9' || label[i] == '-' || label[i] == '_') {
+				return false
+			}
+		}
+	}
+	return len(s) <= 253
+}

@@ -1,0 +1,101 @@
+// Package config reads Gatepost's one configuration file, in TOML.
+//
+//	c, err := config.Load("/etc/gatepost/gatepost.toml")
+//
+// Every key has a default, which [Default] gives and docs/gatepost.example.toml shows. A key that is not known is an error, so that
+// a slip of the pen is not taken for a default. An error names file, line and column:
+//
+//	gatepost.toml:12:10: policy "stict": no such preset; there are standard, strict, lockdown
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gatepost-mail/gatepost/dmarc"
+)
+
+// A Config is what the file says, with defaults for what it does not say.
+type Config struct {
+	Listen             []Address      `toml:"listen"`
+	SocketMode         FileMode       `toml:"socket_mode"`
+	AuthservID         string         `toml:"authserv_id"`
+	Policy             string         `toml:"policy"`
+	Mode               string         `toml:"mode"`
+	OwnNetworks        []netip.Prefix `toml:"own_networks"`
+	TrustAuthenticated bool           `toml:"trust_authenticated"`
+	ReceivedSPF        bool           `toml:"received_spf"`
+	MaxSessions        int            `toml:"max_sessions"`
+	IdleTimeout        Duration       `toml:"idle_timeout"`
+	Resolver           Resolver       `toml:"resolver"`
+	Limits             Limits         `toml:"limits"`
+	DMARC              DMARC          `toml:"dmarc"`
+	Log                Log            `toml:"log"`
+}
+
+// Resolver says who answers DNS queries.
+type Resolver struct {
+	Servers []string `toml:"servers"` // HOST:PORT or HOST; those of the system if empty
+	Zone    string   `toml:"zone"`    // a master file in front of them
+}
+
+// Limits bound what one message can make us do.
+type Limits struct {
+	Queries     int      `toml:"queries"`
+	Time        Duration `toml:"time"`
+	Bytes       Size     `toml:"bytes"`
+	HeaderBytes Size     `toml:"header_bytes"`
+	Fields      int      `toml:"fields"`
+	Signatures  int      `toml:"signatures"`
+}
+
+// DMARC says how Organizational Domains are found.
+type DMARC struct {
+	Method dmarc.Method `toml:"method"`
+}
+
+// Log says what is written down and how.
+type Log struct {
+	Level  slog.Level `toml:"level"`
+	Format string     `toml:"format"`
+}
+
+// What mode and log.format can be.
+const (
+	Enforce = "enforce"
+	Monitor = "monitor"
+	Text    = "text"
+	JSON    = "json"
+)
+
+// Default is the configuration of a program that is given no file.
+func Default() *Config {
+	return &Config{
+		Listen:             []Address{{Network: "tcp", Address: "127.0.0.1:8891"}},
+		SocketMode:         0o660,
+		AuthservID:         hostName(),
+		Policy:             "strict",
+		Mode:               Enforce,
+		OwnNetworks:        []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		TrustAuthenticated: true,
+		MaxSessions:        500,
+		IdleTimeout:        Duration(2 * time.Hour), // libmilter's own; a slow sender's DATA is silence to a milter
+		Resolver:           Resolver{Servers: []string{}},
+		Limits: Limits{
+			Queries: 300, Time: Duration(20 * time.Second), Bytes: 256 << 20, HeaderBytes: 1 << 20, Fields: 2000, Signatures: 10,
+		},
+		DMARC: DMARC{Method: dmarc.TreeWalk},
+		Log:   Log{Level: slog.LevelInfo, Format: Text},
+	}
+}
+
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil || !isHostName(name) {
+		return "localhost"
+	}
+	return strings.ToLower(name)
+}

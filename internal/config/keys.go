@@ -1,0 +1,105 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// keys lists every key that there is, with its table: "limits.queries".
+func keys() []string {
+	var all []string
+	root := reflect.TypeFor[Config]()
+	for i := range root.NumField() {
+		f := root.Field(i)
+		name := f.Tag.Get("toml")
+		all = append(all, name)
+		if f.Type.Kind() != reflect.Struct {
+			continue
+		}
+		for j := range f.Type.NumField() {
+			all = append(all, name+"."+f.Type.Field(j).Tag.Get("toml"))
+		}
+	}
+	return all
+}
+
+// unknownKey says so, and what was likely meant.
+func unknownKey(key string) error {
+	if len(key) > 100 {
+		key = key[:100]
+	}
+	best, distance := "", 3 // two slips of the pen are a guess, three are another word
+	for _, known := range keys() {
+		d := edits(key, known)
+		if last(known) == last(key) { // the right key in the wrong table
+			d = 1
+		}
+		if d < distance {
+			best, distance = known, d
+		}
+	}
+	if best == "" {
+		return fmt.Errorf("%s: no such key", key)
+	}
+	return fmt.Errorf("%s: no such key; did you mean %s?", key, best)
+}
+
+func last(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+
+// edits counts the letters to put in, leave out or change to make b of a (Levenshtein).
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// locate finds where a key gets its value in a text that was parsed already. A key that is not in it gets the beginning.
+func locate(text []byte, key string) (line, column int) {
+	var p unstable.Parser
+	p.Reset(text)
+	table := ""
+	for p.NextExpression() {
+		e := p.Expression()
+		name, at := path(e)
+		switch e.Kind {
+		case unstable.Table, unstable.ArrayTable:
+			table = name + "."
+		case unstable.KeyValue:
+			full := strings.TrimPrefix(table+name, ".")
+			if full == key || strings.HasPrefix(key, full+".") { // or in an inline table
+				shape := p.Shape(at)
+				return shape.Start.Line, shape.Start.Column
+			}
+		}
+	}
+	return 1, 1
+}
+
+func path(e *unstable.Node) (string, unstable.Range) {
+	var parts []string
+	var at unstable.Range
+	for it := e.Key(); it.Next(); {
+		if parts == nil {
+			at = it.Node().Raw
+		}
+		parts = append(parts, string(it.Node().Data))
+	}
+	return strings.Join(parts, "."), at
+}

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// maxFile bounds what is read: a file that is larger is something else.
+const maxFile = 1 << 20
+
+// An Error says what is wrong with a file, and where.
+type Error struct {
+	File         string
+	Line, Column int // from 1; Line is 0 where there is no one place
+	Err          error
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %v", e.File, e.Err)
+	}
+	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Load reads a file. The error is an [*Error], or that of reading it.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, text)
+}
+
+// Parse reads the text of a file of this name.
+func Parse(name string, text []byte) (*Config, error) {
+	if len(text) > maxFile {
+		return nil, &Error{File: name, Err: fmt.Errorf("larger than %d bytes: this is no configuration file", maxFile)}
+	}
+	c := Default()
+	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(c); err != nil {
+		return nil, explain(name, text, err)
+	}
+	if key, err := c.check(); err != nil {
+		line, column := locate(text, key)
+		return nil, &Error{File: name, Line: line, Column: column, Err: err}
+	}
+	return c, nil
+}
+
+// explain turns what the library says into our words: one line, about keys, not about Go.
+func explain(name string, text []byte, err error) error {
+	var missing *toml.StrictMissingError
+	var wrong *toml.DecodeError
+	switch {
+	case errors.As(err, &missing) && len(missing.Errors) > 0:
+		wrong = &missing.Errors[0]
+		err = unknownKey(strings.Join(wrong.Key(), "."))
+	case errors.As(err, &wrong):
+		err = plainly(strings.Join(wrong.Key(), "."), strings.TrimPrefix(wrong.Error(), "toml: "))
+	default:
+		return &Error{File: name, Err: errors.New(strings.TrimPrefix(err.Error(), "toml: "))}
+	}
+	line, column := wrong.Position()
+	return &Error{File: name, Line: line, Column: column, Err: err}
+}
+
+func plainly(key, message string) error {
+	if rest, ok := strings.CutPrefix(message, "cannot decode TOML "); ok {
+		kind, _, _ := strings.Cut(rest, " into")
+		message = fmt.Sprintf("the value is of the wrong kind: %s", kind)
+	}
+	if key == "" {
+		return errors.New(message)
+	}
+	return fmt.Errorf("%s: %s", key, message)
+}
