@@ -1,0 +1,166 @@
+package gate
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// conn is one connection of a mail server.
+//
+// It stands between the network and the library. It lets only whole, sane packets through, since the library falls over others; it
+// holds answers back until we would wait for the mail server again, so that those to one message leave as one; and it knows whether
+// a message is under way, so that the gate can stop between two.
+type conn struct {
+	net.Conn
+	gate     *Gate
+	in       *bufio.Reader
+	ack      func() // acknowledges what came; nil where there is no need to
+	left     int    // bytes of the present packet that were not read yet
+	maxFrame int
+
+	out     []byte
+	outLock sync.Mutex
+
+	mu        sync.Mutex
+	last      byte // the command of the present packet, or the one before
+	inMessage bool
+	waiting   bool // for a packet to begin
+	draining  bool
+	closing   sync.Once
+}
+
+const (
+	writeTimeout = 10 * time.Second
+	closeTimeout = time.Second
+	maxHeldBack  = 64 << 10
+)
+
+func newConn(c net.Conn, g *Gate) *conn {
+	limit := max(minMaxFrame, g.settings.Load().Limits.HeaderBytes+framePadding)
+	return &conn{Conn: c, gate: g, in: bufio.NewReaderSize(c, readBuffer), ack: acknowledger(c), maxFrame: limit}
+}
+
+// Read gives the bytes of a packet, never those of two.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		if err := c.next(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := c.in.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// next waits for a packet and looks at how it begins.
+func (c *conn) next() error {
+	if err := c.flush(writeTimeout); err != nil {
+		return err
+	}
+	if !c.wait() {
+		return io.EOF
+	}
+	if c.ack != nil && c.in.Buffered() == 0 {
+		c.ack()
+	}
+	prefix, err := c.in.Peek(frameLength + 1)
+	if err != nil {
+		return err
+	}
+	n, command, err := frame(prefix, c.maxFrame)
+	if err != nil {
+		return err
+	}
+	if command == packetConnect || command == packetMail || command == packetRecipient {
+		if n > maxEnvelope {
+			return errLongAddress
+		}
+		packet, err := c.in.Peek(frameLength + n)
+		if err != nil {
+			return err
+		}
+		if err := envelope(command, packet[frameLength+1:]); err != nil {
+			return err
+		}
+	}
+	c.begin(command)
+	c.left = frameLength + n
+	return nil
+}
+
+// wait notes that the packet before was answered. It is false where no other is wanted.
+func (c *conn) wait() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == packetEnd {
+		c.inMessage = false
+	}
+	c.waiting = true
+	return c.inMessage || !c.draining
+}
+
+func (c *conn) begin(command byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = false
+	c.last = command
+	switch command {
+	case packetMail:
+		c.inMessage = true
+	case packetAbort, packetConnect, packetNext:
+		c.inMessage = false
+	}
+}
+
+// drain ends the connection as soon as no message is under way.
+func (c *conn) drain() {
+	c.mu.Lock()
+	c.draining = true
+	idle := c.waiting && !c.inMessage
+	c.mu.Unlock()
+	if idle {
+		c.Conn.Close() // wakes the one who waits; that one closes the rest
+	}
+}
+
+// Write keeps p for later.
+func (c *conn) Write(p []byte) (int, error) {
+	c.outLock.Lock()
+	c.out = append(c.out, p...)
+	full := len(c.out) > maxHeldBack
+	c.outLock.Unlock()
+	if full {
+		return len(p), c.flush(writeTimeout)
+	}
+	return len(p), nil
+}
+
+func (c *conn) flush(timeout time.Duration) error {
+	c.outLock.Lock()
+	defer c.outLock.Unlock()
+	if len(c.out) == 0 {
+		return nil
+	}
+	c.Conn.SetWriteDeadline(time.Now().Add(timeout))
+	_, err := c.Conn.Write(c.out)
+	c.out = c.out[:0]
+	return err
+}
+
+// SetWriteDeadline does nothing: nothing is written when the library thinks so.
+func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+
+// Close sends what was held back, unless the mail server does not take it, and frees the slot.
+func (c *conn) Close() error {
+	var err error
+	c.closing.Do(func() {
+		c.Conn.SetWriteDeadline(time.Now().Add(closeTimeout)) // for one who is writing now
+		c.flush(closeTimeout)
+		err = c.Conn.Close()
+		c.gate.forget(c)
+	})
+	return err
+}

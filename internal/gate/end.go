@@ -1,0 +1,69 @@
+package gate
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/d--j/go-milter"
+
+	"github.com/gatepost-mail/gatepost/internal/policy"
+)
+
+// end gives the verdict on the message under way, and carries it out.
+func (s *session) end(m milter.Modifier) *milter.Response {
+	t := s.transit
+	if t == nil {
+		s.gate.log().Warn("a message without MAIL FROM", "client_ip", addr(s.ip))
+		return sorry
+	}
+	ended := time.Now()
+	e, v := t.judge()
+	r := record{evaluation: e, verdict: v, queueID: m.Get(milter.MacroQueueId), begun: t.begun, ended: ended, monitor: t.Monitor}
+	refusal := s.refusal(t, v)
+	if refusal == nil {
+		r.failed = t.modify(m, e, v)
+	}
+	r.forged, r.refused = len(t.forged), refusal != nil
+	r.write(t.Log)
+	if refusal == nil {
+		return milter.RespAccept
+	}
+	return refusal
+}
+
+// refusal is the answer to a message that is not let in, or nil.
+//
+// What we cannot do to a message, since the mail server did not offer it, must not let the message in as it is.
+func (s *session) refusal(t *transit, v policy.Verdict) *milter.Response {
+	switch {
+	case t.Monitor:
+		return nil
+	case v.Action == policy.Reject || v.Action == policy.Defer:
+		return reply(v.Reply)
+	case v.Action == policy.Quarantine && s.actions&milter.OptQuarantine == 0:
+		return reply("550 5.7.1 " + v.Reason)
+	case len(t.forged) > 0 && s.actions&milter.OptChangeHeader == 0:
+		return reply(fmt.Sprintf("550 5.7.1 The header has a field %s that only %s may write; send the message without it", t.forged[0].name, t.AuthservID))
+	}
+	return nil
+}
+
+// sorry is the answer where we failed.
+var sorry = reply("451 4.3.0 Gatepost failed on this message; send it again later")
+
+// reply hands an SMTP reply to the mail server as it is: the library doubles the % that mail servers halve.
+func reply(text string) *milter.Response {
+	if len(text) < len("550 ") {
+		return milter.RespTempFail
+	}
+	code, err := strconv.ParseUint(text[:3], 10, 16)
+	if err != nil {
+		return milter.RespTempFail
+	}
+	resp, err := milter.RejectWithCodeAndReason(uint16(code), text[4:])
+	if err != nil {
+		return milter.RespTempFail
+	}
+	return resp
+}

@@ -1,0 +1,108 @@
+// Package gate is the door that mail comes in by: a milter, which a mail server asks about every message.
+//
+//	g := gate.New(gate.Options{}, gate.Settings{Verifier: verifier, Policy: strict, AuthservID: "mx.example.org", Log: log})
+//	listener, err := gate.Listen("tcp", "127.0.0.1:8891", 0)
+//	go g.Serve(listener)
+//	…
+//	g.Shutdown(ctx)
+//
+// It says nothing before the end of a message, so that the mail server need not wait for us at each step: the round trips would be
+// most of a message's time. At the end it adds header fields, holds, refuses or defers.
+package gate
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/d--j/go-milter"
+
+	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/verify"
+	"github.com/gatepost-mail/gatepost/message"
+)
+
+// Settings are what a message is treated by. A message keeps those that it began with.
+type Settings struct {
+	Verifier           *verify.Verifier
+	Policy             *policy.Policy
+	Monitor            bool   // evaluate, mark and log, and let everything pass
+	AuthservID         string // our name in Authentication-Results
+	OwnNetworks        []netip.Prefix
+	TrustAuthenticated bool // do not verify what a logged-in user submits
+	ReceivedSPF        bool // add a Received-SPF field too
+	Limits             message.Limits
+	Log                *slog.Logger
+}
+
+// Options are fixed while a gate runs. The zero value of each member means its default.
+type Options struct {
+	MaxSessions int           // connections at once; further ones wait; 500
+	IdleTimeout time.Duration // how long a mail server may be silent; 2 h
+}
+
+const (
+	defaultMaxSessions = 500
+	defaultIdleTimeout = 2 * time.Hour
+	defaultHeaderBytes = 1 << 20
+	defaultFields      = 2000
+)
+
+// A Gate answers mail servers on any number of listeners.
+type Gate struct {
+	settings atomic.Pointer[Settings]
+	server   *milter.Server
+	slots    chan struct{} // one element for each connection
+	quit     chan struct{} // closed when no more connections are taken
+	empty    chan struct{} // closed when, after that, the last has gone
+
+	mu        sync.Mutex
+	listeners []net.Listener
+	conns     map[*conn]struct{}
+	draining  bool
+}
+
+// New makes a gate.
+func New(o Options, s Settings) *Gate {
+	if o.MaxSessions <= 0 {
+		o.MaxSessions = defaultMaxSessions
+	}
+	if o.IdleTimeout <= 0 {
+		o.IdleTimeout = defaultIdleTimeout
+	}
+	g := &Gate{
+		slots: make(chan struct{}, o.MaxSessions), quit: make(chan struct{}), empty: make(chan struct{}),
+		conns: map[*conn]struct{}{},
+	}
+	g.Reload(s)
+	g.server = milter.NewServer(
+		milter.WithDynamicMilter(g.newSession),
+		milter.WithActions(wantedActions),
+		milter.WithProtocols(wantedProtocol),
+		milter.WithNegotiationCallback(negotiate),
+		milter.WithMacroRequest(milter.StageMail, []milter.MacroName{milter.MacroAuthType, milter.MacroAuthAuthen}),
+		milter.WithMacroRequest(milter.StageEOM, []milter.MacroName{milter.MacroQueueId}),
+		milter.WithReadTimeout(o.IdleTimeout),
+	)
+	return g
+}
+
+// Reload changes the settings for the messages that begin from now on.
+func (g *Gate) Reload(s Settings) {
+	if s.Limits.HeaderBytes <= 0 {
+		s.Limits.HeaderBytes = defaultHeaderBytes
+	}
+	if s.Limits.Fields <= 0 {
+		s.Limits.Fields = defaultFields
+	}
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	g.settings.Store(&s)
+}
+
+// log is the logger of the present settings.
+func (g *Gate) log() *slog.Logger { return g.settings.Load().Log }

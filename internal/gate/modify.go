@@ -1,0 +1,105 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/d--j/go-milter"
+
+	"github.com/gatepost-mail/gatepost/authres"
+	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/verify"
+	"github.com/gatepost-mail/gatepost/spf"
+)
+
+// modify changes the message as the verdict wants it, and gives what did not work.
+//
+// Fields are deleted from the last to the first, since each deletion shifts those behind it. Ours go on top, above the Received
+// field of our own server: the one inserted last stands first.
+func (t *transit) modify(m milter.Modifier, e *verify.Evaluation, v policy.Verdict) error {
+	var failed []error
+	try := func(err error) {
+		if err != nil && !errors.Is(err, milter.ErrModificationNotAllowed) {
+			failed = append(failed, err)
+		}
+	}
+	for _, f := range slices.Backward(t.forged) {
+		try(m.ChangeHeader(f.index, f.name, ""))
+	}
+	insert := func(name, value string) {
+		if m.Protocol()&milter.OptHeaderLeadingSpace != 0 {
+			value = " " + value
+		}
+		try(m.InsertHeader(0, name, value))
+	}
+	if v.Action != policy.Accept {
+		insert(verdictField, verdictValue(v, t.Monitor))
+	}
+	if t.ReceivedSPF && len(e.SPF) > 0 {
+		insert("Received-SPF", t.receivedSPF(&e.SPF[0]))
+	}
+	if results := t.results(e); results != "" {
+		insert(resultsField, results)
+	}
+	if v.Action == policy.Quarantine && !t.Monitor {
+		try(m.Quarantine(v.Rule + ": " + v.Reason))
+	}
+	return errors.Join(failed...)
+}
+
+// results is the value of our Authentication-Results field; empty where nothing was verified.
+//
+// The login name of a user of our own is nobody's business but ours, and what he sends leaves the house: it is not in there.
+func (t *transit) results(e *verify.Evaluation) string {
+	switch t.trust {
+	case policy.RuleAuthenticated: // RFC 8601 2.7.4
+		f := authres.Field{AuthservID: t.AuthservID, Results: []authres.Result{{Method: "auth", Value: "pass"}}}
+		return f.Format()
+	case policy.RuleOwnNetwork:
+		return ""
+	}
+	return e.AuthenticationResults(t.AuthservID)
+}
+
+// receivedSPF is the value of the other field that SPF knows (RFC 7208 9.1).
+func (t *transit) receivedSPF(s *verify.SPF) string {
+	r := spf.Result{Code: spf.Code(s.Result), Domain: s.Domain, Term: s.Term}
+	if s.Reason != "" {
+		r.Err = errors.New(s.Reason)
+	}
+	return r.ReceivedSPF(spf.Query{IP: t.client.IP, Helo: t.client.Helo, MailFrom: t.client.MailFrom, Receiver: t.AuthservID})
+}
+
+// verdictValue says what was decided and why, or in monitor mode would have been: "mark; rule=spf-softfail; reason=…".
+func verdictValue(v policy.Verdict, monitor bool) string {
+	mode := ""
+	if monitor {
+		mode = "; mode=monitor"
+	}
+	return fold(fmt.Sprintf(`%s; rule=%s%s; reason="%s"`, v.Action, v.Rule, mode, quoted.Replace(v.Reason)), len(verdictField+": "))
+}
+
+var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+const lineLength = 78 // RFC 5322 2.1.1
+
+// fold breaks a text of words into lines, of which the first has so many octets already.
+func fold(text string, used int) string {
+	var b strings.Builder
+	for i, word := range strings.Split(text, " ") {
+		switch {
+		case i == 0:
+		case used+1+len(word) > lineLength:
+			b.WriteString("\n ")
+			used = 1
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += len(word)
+	}
+	return b.String()
+}

@@ -1,0 +1,148 @@
+package gate
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/d--j/go-milter"
+
+	"github.com/gatepost-mail/gatepost/authres"
+	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/verify"
+	"github.com/gatepost-mail/gatepost/message"
+)
+
+// A transit is one message on its way through the gate.
+type transit struct {
+	*Settings
+	client verify.Client
+	begun  time.Time
+	trust  string          // the rule by which it is not verified; empty if it is
+	verify *verify.Session // nil if it is not
+
+	header      message.Header
+	headerBytes int
+	headerErr   error
+	headerEnded bool
+	forged      []forgery // in the order of the header
+	count       [2]int    // fields so far of each name that we write
+}
+
+// A forgery is a field that only we may write: the nth of its name, from 1.
+type forgery struct {
+	name  string
+	index int
+}
+
+// The fields that we write.
+const (
+	resultsField = "Authentication-Results"
+	verdictField = "X-Gatepost-Verdict"
+)
+
+// begin starts the look-ups that the envelope allows.
+func (s *session) begin(from string, m milter.Modifier) *transit {
+	t := &transit{
+		Settings: s.gate.settings.Load(),
+		client:   verify.Client{IP: s.ip, Helo: s.helo, MailFrom: from},
+		begun:    time.Now(),
+	}
+	switch {
+	case t.TrustAuthenticated && m.Get(milter.MacroAuthAuthen) != "":
+		t.trust = policy.RuleAuthenticated
+	case t.own(s.ip):
+		t.trust = policy.RuleOwnNetwork
+	default:
+		t.verify = t.Verifier.Begin(context.Background(), t.client)
+	}
+	return t
+}
+
+func (s *Settings) own(ip netip.Addr) bool {
+	for _, n := range s.OwnNetworks {
+		if n.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// field takes in a header field, as long as there is room, and notes whether it is one that only we may write.
+func (t *transit) field(name, value string) {
+	t.watch(name, value)
+	if t.verify == nil || t.headerErr != nil || t.headerEnded {
+		return
+	}
+	f := message.NewField(name, value)
+	t.headerBytes += len(f.Raw)
+	switch {
+	case t.headerBytes > t.Limits.HeaderBytes:
+		t.headerErr = &message.LimitError{What: "bytes", Limit: t.Limits.HeaderBytes}
+	case len(t.header) == t.Limits.Fields:
+		t.headerErr = &message.LimitError{What: "fields", Limit: t.Limits.Fields}
+	default:
+		t.header = append(t.header, f)
+		return
+	}
+	t.header = nil
+}
+
+// watch finds forged fields, beyond the limits of the header too (RFC 8601 5).
+func (t *transit) watch(name, value string) {
+	switch {
+	case strings.EqualFold(name, resultsField):
+		t.count[0]++
+		field := message.Header{message.NewField(name, value)}
+		if len(authres.Forged(field, t.AuthservID)) > 0 {
+			t.forged = append(t.forged, forgery{resultsField, t.count[0]})
+		}
+	case strings.EqualFold(name, verdictField):
+		t.count[1]++
+		t.forged = append(t.forged, forgery{verdictField, t.count[1]})
+	}
+}
+
+// endHeader starts the look-ups that the header allows.
+func (t *transit) endHeader() {
+	if t.headerEnded {
+		return
+	}
+	t.headerEnded = true
+	switch {
+	case t.verify == nil:
+	case t.headerErr != nil:
+		t.verify.HeaderError(t.headerErr)
+	default:
+		t.verify.Header(t.header)
+	}
+}
+
+func (t *transit) body(chunk []byte) {
+	t.endHeader() // a mail server that does not tell where the header ends
+	if t.verify != nil {
+		t.verify.Write(chunk)
+	}
+}
+
+// judge ends the message.
+func (t *transit) judge() (*verify.Evaluation, policy.Verdict) {
+	t.endHeader()
+	if t.verify != nil {
+		e := t.verify.End()
+		return e, t.Policy.Decide(e)
+	}
+	e := &verify.Evaluation{Client: t.client, Authenticated: true}
+	v := t.Policy.Decide(e)
+	if t.trust == policy.RuleOwnNetwork {
+		v.Rule = policy.RuleOwnNetwork
+	}
+	return e, v
+}
+
+func (t *transit) close() {
+	if t.verify != nil {
+		t.verify.Close()
+	}
+}
