@@ -22,14 +22,15 @@ def lookup(name, qtype, strict=True, timeout=20):
 
 
 
-def check(q, voids):
-    spf.MAX_VOID_LOOKUPS = voids
+def check(q, lookups, voids):
+    spf.MAX_LOOKUP, spf.MAX_VOID_LOOKUPS = lookups, voids
     return spf.check2(i=q["ip"], s=q["mail_from"], h=q["helo"], receiver="mx.example.org", querytime=0)
 
 
 spf.DNSLookup = lookup
 results = []
 for q in batch["queries"]:
-    result, explanation = check(q, 2)
-    results.append({"result": result, "explanation": explanation, "without_void_limit": check(q, 1000)[0]})
+    result, explanation = check(q, 10, 2)
+    # The other result is with limits that are out of the way: pyspf fails an assertion on records that nest 20 deep.
+    results.append({"result": result, "explanation": explanation, "without_limits": check(q, 18, 1000)[0]})
 json.dump(results, sys.stdout)
