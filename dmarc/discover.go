@@ -11,7 +11,7 @@ import (
 // goroutine at a time.
 type Policy struct {
 	AuthorDomain         string
-	OrganizationalDomain string      // empty where a DNS failure kept us from it
+	OrganizationalDomain string      // empty where the Author Domain's own record made it needless to ask, or a DNS failure kept us from it
 	PolicyDomain         string      // empty without a record
 	Record               *Record     // nil without one
 	Applicable           Disposition // p, sp or np, as the Author Domain stands to the Policy Domain
@@ -33,22 +33,28 @@ func Discover(ctx context.Context, r dns.Resolver, authorDomain string, o Option
 	return p
 }
 
+// byTreeWalk follows RFC 9989 4.10.1: a record of the Author Domain's own ends the search. What is above it matters to alignment
+// alone, and not to every message: see organization.
 func (p *Policy) byTreeWalk(ctx context.Context) {
+	own := p.finder.at(ctx, p.AuthorDomain)
+	switch {
+	case own.err != nil:
+		p.fail(own.err)
+		return
+	case own.record != nil:
+		p.use(ctx, own)
+		return
+	}
 	found, odd, err := p.finder.walk(ctx, p.AuthorDomain)
 	if err != nil {
 		p.fail(err)
-		if len(found) > 0 && found[0].name == p.AuthorDomain {
-			p.use(ctx, found[0]) // its own record stands, whatever is above
-		}
 		return
 	}
 	p.OrganizationalDomain = organizational(p.AuthorDomain, found)
-	for _, name := range []string{p.AuthorDomain, p.OrganizationalDomain} {
-		for _, a := range found {
-			if a.name == name {
-				p.use(ctx, a)
-				return
-			}
+	for _, a := range found {
+		if a.name == p.OrganizationalDomain {
+			p.use(ctx, a)
+			return
 		}
 	}
 	if n := len(found); n > 0 && found[n-1].record.PublicSuffixDomain == 'y' {
@@ -77,6 +83,18 @@ func (p *Policy) byPublicSuffixList(ctx context.Context) {
 			p.Err = a.odd
 		}
 	}
+}
+
+// organization is the Author Domain's Organizational Domain. Where Discover had no need of it, it is asked for now, and remembered.
+func (p *Policy) organization(ctx context.Context) (string, error) {
+	if p.OrganizationalDomain != "" {
+		return p.OrganizationalDomain, nil
+	}
+	org, err := p.finder.organizationalDomain(ctx, p.AuthorDomain)
+	if err == nil {
+		p.OrganizationalDomain = org
+	}
+	return org, err
 }
 
 func (p *Policy) fail(err error) {

@@ -273,12 +273,20 @@ func FuzzDiscover(f *testing.F) {
 		r := &random{texts: []string{one, two}, bits: bits}
 		ctx := context.Background()
 		p := dmarc.Discover(ctx, r, name, dmarc.Options{})
+		result := p.Evaluate(ctx, dmarc.Identifiers{SPF: dmarc.Identifier{Domain: name, Code: "pass"}})
 		if r.walks > 8 {
 			t.Errorf("%s: %d queries", name, r.walks)
 		}
-		result := p.Evaluate(ctx, dmarc.Identifiers{SPF: dmarc.Identifier{Domain: name, Code: "pass"}})
 		if result.Code == dmarc.Fail {
 			t.Errorf("%s: SPF passed for the Author Domain itself, and the result is %+v", name, result)
+		}
+		below := dmarc.Identifier{Domain: "below." + name, Code: "pass"}
+		result = p.Evaluate(ctx, dmarc.Identifiers{DKIM: []dmarc.Identifier{below, below, below}})
+		if r.walks > 16 {
+			t.Errorf("%s: %d queries, for it and one identifier below it", name, r.walks)
+		}
+		if (result.Disposition != dmarc.DispositionNone) && result.Code != dmarc.Fail {
+			t.Errorf("%s: %+v", name, result)
 		}
 	})
 }
@@ -327,4 +335,19 @@ func Example() {
 	// example.com quarantine
 	// pass
 	// fail quarantine
+}
+
+func BenchmarkOwnRecordAlignedExactly(b *testing.B) {
+	zone, err := dns.ParseZone(strings.NewReader(`_dmarc.example.com. TXT "v=DMARC1; p=reject; rua=mailto:dmarc@example.com"`), "example")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := context.Background()
+	ids := dmarc.Identifiers{DKIM: []dmarc.Identifier{{Domain: "example.com", Code: "pass"}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := dmarc.Discover(ctx, zone, "example.com", dmarc.Options{}).Evaluate(ctx, ids); r.Code != dmarc.Pass {
+			b.Fatal(r)
+		}
+	}
 }
