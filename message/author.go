@@ -16,8 +16,11 @@ type Author struct {
 	Err     error    // why there is no Author Domain
 }
 
-// maxAuthorDomains bounds what a From field can make a receiver look at.
-const maxAuthorDomains = 20
+// What a From field can make a receiver look at, and remember meanwhile.
+const (
+	maxAuthorDomains = 20
+	maxFrom          = 16 << 10
+)
 
 // Author reads the From field.
 //
@@ -50,6 +53,10 @@ func (h Header) Author() Author {
 
 // read adds the domains of one From field.
 func (a *Author) read(value string) {
+	if len(value) > maxFrom {
+		value = value[:maxFrom]
+		a.Err = fmt.Errorf("the From field has more than %d bytes", maxFrom)
+	}
 	l := lexer{text: value}
 	var mailbox []token
 	for {

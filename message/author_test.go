@@ -2,6 +2,7 @@ package message
 
 import (
 	"net/mail"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,20 @@ func TestAuthorDomainsAreCapped(t *testing.T) {
 	}
 	if a := (Header{NewField("From", from.String())}).Author(); len(a.Domains) != maxAuthorDomains {
 		t.Errorf("got %d domains, want %d", len(a.Domains), maxAuthorDomains)
+	}
+}
+
+func TestAVeryLongFromHasNoAuthorDomainAndTakesLittleMemory(t *testing.T) {
+	for _, part := range []string{"a@", "<", "a@example.com,", "@example.com:", "("} {
+		h := Header{NewField("From", " a@first.example, "+strings.Repeat(part, 1<<20/len(part)))}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		a := h.Author()
+		runtime.ReadMemStats(&after)
+		used := after.TotalAlloc - before.TotalAlloc
+		if a.Domain != "" || a.Err == nil || !slices.Contains(a.Domains, "first.example") || used > 4<<20 {
+			t.Errorf("1 MiB of %q: got %q of %q (%v), with %d bytes of memory", part, a.Domain, a.Domains, a.Err, used)
+		}
 	}
 }
 
