@@ -194,6 +194,26 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestWhatIsSaidOfARecordIsBoundedAndPrintable(t *testing.T) {
+	for _, txt := range []string{
+		"v=DMARC1; p=\r\nX-Injected: yes",
+		"v=DMARC1; p=" + strings.Repeat("x", 60_000),
+		"v=DMARC1" + strings.Repeat(";\x1b", 30_000),
+		"v=DMARC1; p=none; rua=" + strings.Repeat("\xffé,", 30_000),
+		"v=DMARC1; p=none" + strings.Repeat("; p\x00=1", 10_000),
+		"v=DMARC1; p=none; ruf=mailto:a@example.com; fo=" + strings.Repeat("\n:", 20_000),
+	} {
+		r, err := dmarc.Parse(txt)
+		said := fmt.Sprint(err)
+		if err == nil {
+			said = strings.Join(r.Warnings, "; ")
+		}
+		if len(said) > 16<<10 || strings.ContainsFunc(said, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
+			t.Errorf("Parse(%.40q…) says %d bytes: %.200q", txt, len(said), said)
+		}
+	}
+}
+
 func show(r *dmarc.Record) string {
 	mode := map[bool]string{false: "r", true: "s"}
 	flag := map[bool]string{false: "n", true: "y"}

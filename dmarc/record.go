@@ -101,7 +101,7 @@ func Parse(txt string) (*Record, error) {
 	seenPolicy := false
 	for i, t := range r.Tags {
 		if r.duplicate(i) {
-			r.warn("%s stands twice: the first counts", t.Name)
+			r.warn("%s stands twice: the first counts", shown(t.Name))
 			continue
 		}
 		switch t.Name {
@@ -141,8 +141,25 @@ func or(d, fallback Disposition) Disposition {
 	return d
 }
 
+// maxWarnings bounds what there is to say of one record.
+const maxWarnings = 32
+
 func (r *Record) warn(format string, args ...any) {
+	if len(r.Warnings) == maxWarnings {
+		return
+	}
 	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}
+
+// shown is a piece of the record, fit for a message: as it stands where it is short and printable ASCII, and otherwise cut and quoted.
+func shown(s string) string {
+	const most = 60
+	for i := range len(s) {
+		if i == most || s[i] < ' ' || s[i] >= 0x7f {
+			return fmt.Sprintf("%+.*q", most, s)
+		}
+	}
+	return s
 }
 
 // maxTags bounds what one record makes us keep.
@@ -162,7 +179,7 @@ func (r *Record) readTags(pos int) {
 		case ok:
 			r.Tags = append(r.Tags, Tag{strings.ToLower(trim(name)), trim(value), pos})
 		case trim(part) != "":
-			r.warn("%q is no tag: it has no =", part)
+			r.warn("%+.60q is no tag: it has no =", part)
 		}
 		pos += stop
 	}
@@ -184,7 +201,7 @@ func (r *Record) disposition(t Tag, unusable int) (Disposition, int) {
 	case DispositionNone, DispositionQuarantine, DispositionReject:
 		return d, unusable
 	}
-	r.warn("%s=%s: the value is none, quarantine or reject", t.Name, t.Value)
+	r.warn("%s=%s: the value is none, quarantine or reject", t.Name, shown(t.Value))
 	return "", unusable + 1
 }
 
@@ -220,7 +237,7 @@ func (r *Record) oneOf(t Tag, value string, allowed ...string) string {
 			return a
 		}
 	}
-	r.warn("%s=%s: the value is one of %s; %s is assumed", t.Name, t.Value, strings.Join(allowed, ", "), allowed[0])
+	r.warn("%s=%s: the value is one of %s; %s is assumed", t.Name, shown(t.Value), strings.Join(allowed, ", "), allowed[0])
 	return allowed[0]
 }
 
@@ -233,12 +250,12 @@ func (r *Record) failureOptions(value string) {
 		case "0", "1", "d", "s":
 			seen[option] = true
 		default:
-			r.warn("fo=%s: %q is none of 0, 1, d, s; 0 is assumed", value, option)
+			r.warn("fo=%s: %+.60q is none of 0, 1, d, s; 0 is assumed", shown(value), option)
 			return
 		}
 	}
 	if seen["0"] && seen["1"] {
-		r.warn("fo=%s: 0 and 1 exclude each other; 0 is assumed", value)
+		r.warn("fo=%s: 0 and 1 exclude each other; 0 is assumed", shown(value))
 		return
 	}
 	r.FailureOptions = value
@@ -254,16 +271,16 @@ func (r *Record) uris(t Tag) []URI {
 		u := URI{Text: text}
 		if address, size, ok := strings.Cut(text, "!"); ok {
 			u.Text, u.Size = address, size
-			r.warn("%s=%s: a size limit is gone since RFC 9989", t.Name, text)
+			r.warn("%s=%s: a size limit is gone since RFC 9989", t.Name, shown(text))
 		}
 		scheme, rest, ok := strings.Cut(u.Text, ":")
 		u.Scheme = strings.ToLower(scheme)
 		local, domain, hasAt := strings.Cut(u.Address(), "@")
 		switch {
 		case !ok || !isScheme(scheme) || rest == "" || strings.ContainsAny(rest, " \t"):
-			r.warn("%s: %q is no URI; an address is written mailto:name@example.com", t.Name, text)
+			r.warn("%s: %+.60q is no URI; an address is written mailto:name@example.com", t.Name, text)
 		case u.Scheme == "mailto" && (!hasAt || local == "" || domain == ""):
-			r.warn("%s: %q holds no mail address", t.Name, text)
+			r.warn("%s: %+.60q holds no mail address", t.Name, text)
 		case len(uris) == maxURIs:
 			r.warn("%s names more than %d addresses; the first are used", t.Name, maxURIs)
 			return uris
