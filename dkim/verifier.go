@@ -29,8 +29,9 @@ type Verifier struct {
 	tasks    sync.WaitGroup
 	results  []Result
 	judged   bool
-	kept     []byte // the beginning of the body as it came, for the diagnosis
-	length   int64  // of the body as it came
+	kept     []byte  // the beginning of the body as it came, for the diagnosis
+	length   int64   // of the body as it came
+	budget   *budget // of the diagnosis
 }
 
 // A check is one signature on its way to its result.
