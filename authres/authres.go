@@ -1,4 +1,4 @@
-// Package authres reads and writes Authentication-Results header fields (RFC 8601) and Received-SPF (RFC 7208 9.1).
+// Package authres reads and writes Authentication-Results header fields (RFC 8601). For Received-SPF see package spf.
 //
 //	field := authres.Field{AuthservID: "mx.example.org", Results: []authres.Result{{
 //		Method: "spf", Value: "pass", Properties: []authres.Property{{Type: "smtp", Name: "mailfrom", Value: "a@example.com"}},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatepost-mail/gatepost/message"
 )
@@ -56,6 +58,7 @@ func TestSyntaxErrorsSayWhere(t *testing.T) {
 		"mx.example.org; spf=pass x=y":      28,
 		`mx.example.org; spf=pass reason="`: 32,
 		"(mx.example.org":                   15,
+		"mx.example.org; spf=pass (a (b)":   25,
 	} {
 		_, err := Parse(value)
 		e, ok := err.(*SyntaxError)
@@ -90,7 +93,7 @@ func TestFormat(t *testing.T) {
 func TestNothingFromAMessageGetsOutOfItsPlace(t *testing.T) {
 	for _, evil := range []string{
 		"x\r\nSubject: forged", "x\nX: y", "a;dkim=pass header.d=bank.example", "example.net(.example.com", "a) dkim=pass (", `"`, `\`, "a\x00b",
-		"a b@example.com", `"a"@example.com`, "a@b@c", strings.Repeat("x", 5000), strings.Repeat("é", 2000), "", "\u2028", `\";dkim=pass`,
+		"a\u0085b", "a\xffb", "a\u202eb", "\x1b[31m", "a b@example.com", `"a"@example.com`, "a@b@c", strings.Repeat("x", 5000), strings.Repeat("é", 2000), "", "\u2028", `\";dkim=pass`,
 	} {
 		f := Field{AuthservID: "mx.example.org", Results: []Result{{Method: "spf", Value: "fail", Reason: evil, Comment: evil,
 			Properties: []Property{{Type: "smtp", Name: "mailfrom", Value: evil, Comment: evil}}}}}
@@ -107,8 +110,13 @@ func TestNothingFromAMessageGetsOutOfItsPlace(t *testing.T) {
 func checkLines(t *testing.T, text string) {
 	t.Helper()
 	for i, line := range strings.Split(text, "\r\n") {
-		if i > 0 && !strings.HasPrefix(line, "\t") || strings.ContainsAny(line, "\r\n\x00") || len(line) > 990 {
+		if i > 0 && !strings.HasPrefix(line, "\t") || !utf8.ValidString(line) || len(line) > 990 {
 			t.Errorf("line %d of %q", i, text)
+		}
+		for _, c := range strings.TrimPrefix(line, "\t") {
+			if !unicode.IsPrint(c) {
+				t.Errorf("%q in line %d of %q", c, i, text)
+			}
 		}
 	}
 }
@@ -134,6 +142,22 @@ func TestForged(t *testing.T) {
 		{" @ mx.example.org; spf=pass", true},
 		{" x mx.example.org; spf=pass", true},
 		{"", true},
+		{" mx.example.org/1; spf=pass", true},
+		{" mx.example.org:25; spf=pass", true},
+		{" mx.example.org=x; spf=pass", true},
+		{" mx.example.org\u00a0; spf=pass", true},
+		{" [mx.example.org]; spf=pass", true},
+		{" \x00mx.example.org; spf=pass", true},
+		{" (;) mx.example.org; spf=pass", true},
+		{` "(" mx.example.org; spf=pass`, true},
+		{" (mx.example.org) mx.example.net; spf=pass", true}, // nothing is lost, and a careless reader is not misled
+		{" mx.example.net 1 mx.example.org; spf=pass", true},
+		{` mx.exa"mple.org"; spf=pass`, true},
+		{" mx.(x)example.org; spf=pass", true},
+		{" mx.exa\r\n mple.org; spf=pass", true},
+		{" mx.example.net x; spf=pass smtp.helo=mx.example.org", false},
+		{" mx.example.org.example.net; spf=pass", false},
+		{" a.mx.example.org; spf=pass", false},
 		{" mx.example.net; spf=pass", false},
 		{" mx.example.net; spf=pass smtp.helo=mx.example.org", false},
 		{" mx.example.net 1; spf=pass", false},
@@ -145,6 +169,16 @@ func TestForged(t *testing.T) {
 		}
 		if got := len(Strip(h, us)) == 0; got != c.forged {
 			t.Errorf("%q: stripped %t, want %t", c.value, got, c.forged)
+		}
+	}
+}
+
+func TestForgedSeesThroughULabels(t *testing.T) {
+	for _, c := range []struct{ value, us string }{
+		{" mx.xn--mller-kva.example; spf=pass", "mx.müller.example"}, {" MX.Müller.example; spf=pass", "mx.xn--mller-kva.example"},
+	} {
+		if got := Forged(message.Header{message.NewField(Name, c.value)}, c.us); len(got) != 1 {
+			t.Errorf("%q is not seen as forged by %s", c.value, c.us)
 		}
 	}
 }
@@ -184,14 +218,75 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+func FuzzFormat(f *testing.F) {
+	f.Add("mx.example.org", "spf", "pass", "because", "a comment", "alice@example.com")
+	f.Add("a b", "s\r\n", "", "\"\\", ")(", "@b\r\nX: y")
+	f.Add(strings.Repeat("x", 2000), strings.Repeat("y", 2000), strings.Repeat("z", 2000), strings.Repeat("\\", 2000), strings.Repeat("(", 2000), "\xff")
+	f.Fuzz(func(t *testing.T, id, method, value, reason, comment, evidence string) {
+		p := Property{Type: method, Name: value, Value: evidence, Comment: comment}
+		r := Result{Method: method, Value: value, Reason: reason, Comment: comment, Properties: []Property{p, p}}
+		text := Field{AuthservID: id, Results: []Result{r, r}}.Format()
+		checkLines(t, text)
+		got, err := Parse(text)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if len(got.Results) != 2 || len(got.Results[0].Properties) != 2 || !reflect.DeepEqual(got.Results[0], got.Results[1]) {
+			t.Fatalf("%q reads %+v", text, got)
+		}
+		for what, pair := range map[string][2]string{
+			"id": {id, got.AuthservID}, "reason": {reason, got.Results[0].Reason}, "comment": {comment, got.Results[0].Comment},
+			"evidence": {evidence, got.Results[0].Properties[0].Value},
+		} {
+			if isVisible(pair[0]) && pair[0] != pair[1] {
+				t.Errorf("%s: %q is written as %q, which reads %q", what, pair[0], text, pair[1])
+			}
+		}
+	})
+}
+
+// isVisible tells whether a text is one that needs no change but escapes.
+func isVisible(s string) bool {
+	for _, c := range s {
+		if !unicode.IsPrint(c) || c == utf8.RuneError {
+			return false
+		}
+	}
+	return len(s) <= maxReason
+}
+
+// careless are ways to read an authserv-id that are found in the wild.
+var careless = []func(string) string{
+	func(s string) string { id, _, _ := strings.Cut(s, ";"); return id },
+	func(s string) string { id, _, _ := strings.Cut(s, ";"); id, _, _ = strings.Cut(id, "/"); return id },
+	func(s string) string { return strings.Join(strings.Fields(s)[:min(1, len(strings.Fields(s)))], "") },
+	func(s string) string { id, _, _ := strings.Cut(s, ";"); _, id, _ = strings.Cut(id, ")"); return id },
+	func(s string) string { id, _, _ := strings.Cut(s, ";"); id, _, _ = strings.Cut(id, "("); return id },
+	func(s string) string { id, _, _ := strings.Cut(strings.ReplaceAll(s, `"`, ""), ";"); return id },
+	func(s string) string { id, _, _ := strings.Cut(strings.ReplaceAll(s, "\r\n ", ""), ";"); return id },
+}
+
 func FuzzForged(f *testing.F) {
-	f.Add(" mx.example.org; spf=pass")
-	f.Add(" (mx.example.org) other.example; x")
+	for _, s := range []string{
+		" mx.example.org; spf=pass", " (mx.example.org) other.example; x", "mx.example.org/1;", "(;)mx.example.org", `"mx.example.org";`, "a mx.example.org", "\u00a0mx.example.org",
+	} {
+		f.Add(s)
+	}
 	f.Fuzz(func(t *testing.T, value string) {
-		h := message.Header{message.NewField(Name, value)}
-		field, err := Parse(value)
-		if err == nil && strings.EqualFold(field.AuthservID, "mx.example.org") && len(Forged(h, "mx.example.org")) != 1 {
+		const us = "mx.example.org"
+		field := message.NewField(Name, value)
+		h := message.Header{field}
+		forged := len(Forged(h, us)) == 1
+		if parsed, err := Parse(field.Value()); err == nil && strings.EqualFold(parsed.AuthservID, us) && !forged {
 			t.Errorf("%q bears our name and is not seen as forged", value)
+		}
+		for i, read := range careless {
+			if id := read(field.Value()); strings.ToLower(strings.TrimSpace(id)) == us && !forged {
+				t.Errorf("careless reader %d sees our name in %q, and we do not", i, value)
+			}
+		}
+		if forged == (len(Strip(h, us)) == 1) {
+			t.Errorf("%q: Strip and Forged disagree", value)
 		}
 	})
 }

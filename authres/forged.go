@@ -1,8 +1,10 @@
 package authres
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/message"
 )
 
@@ -23,9 +25,10 @@ func Forged(h message.Header, authservID string) []int {
 		}
 		n++
 		if bears(f.Value(), authservID) {
-			places = append([]int{n}, places...)
+			places = append(places, n)
 		}
 	}
+	slices.Reverse(places)
 	return places
 }
 
@@ -40,25 +43,72 @@ func Strip(h message.Header, authservID string) message.Header {
 	return kept
 }
 
-// bears tells whether a value claims to be from authservID. A reader more careless than ours must not see our name where we do not:
-// so a value that does not parse up to its first semicolon, and holds our name before that, is taken for ours too.
+// bears tells whether a value claims to be from authservID. Readers differ in what they make of a value that breaks the rules, and none
+// of them may see our name where we do not: so what holds our name anywhere before the results counts as ours, in a comment too.
 func bears(value, authservID string) bool {
 	p := parser{text: value}
 	id, err := p.value("an authserv-id")
-	if err != nil {
-		return true
-	}
-	if sameName(id, authservID) {
+	if err != nil || sameName(id, authservID) {
 		return true
 	}
 	p.space()
-	if p.pos == len(value) || p.at(';') || '0' <= value[p.pos] && value[p.pos] <= '9' {
-		return false
+	if p.pos < len(value) && !p.at(';') {
+		if _, err := p.number(); err == nil {
+			p.space()
+		}
 	}
-	head, _, _ := strings.Cut(value, ";")
-	return strings.Contains(strings.ToLower(head), strings.ToLower(authservID))
+	head := value[:max(p.pos, strings.IndexByte(value, ';'))]
+	if p.pos < len(value) && !p.at(';') { // no semicolon where one should be: the name may stand behind it
+		rest, _, _ := strings.Cut(value[p.pos:], ";")
+		head = value[:max(len(head), p.pos+len(rest))]
+	}
+	return holdsName(head, authservID) || holdsName(squeezed(head), authservID)
 }
 
-func sameName(a, b string) bool {
-	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
+// squeezed leaves out comments, quotes, backslashes, white space and control characters: whoever ignores them sees a name across them.
+func squeezed(s string) string {
+	var b strings.Builder
+	p := parser{text: s}
+	for p.pos < len(s) {
+		p.space()
+		if p.pos < len(s) {
+			if c := s[p.pos]; c > ' ' && c != '"' && c != '\\' && c != 0x7f {
+				b.WriteByte(c)
+			}
+			p.pos++
+		}
+	}
+	return b.String()
+}
+
+// holdsName tells whether a name stands in a text, not as a part of a longer name.
+func holdsName(text, name string) bool {
+	text, name = strings.ToLower(text), strings.ToLower(strings.TrimSuffix(name, "."))
+	for from := 0; name != ""; {
+		i := strings.Index(text[from:], name)
+		if i < 0 {
+			return false
+		}
+		i += from
+		end := i + len(name)
+		before := i > 0 && isNameChar(text[i-1])
+		after := end < len(text) && (isNameChar(text[end]) && text[end] != '.' || text[end] == '.' && end+1 < len(text) && isNameChar(text[end+1]))
+		if !before && !after {
+			return true
+		}
+		from = i + 1
+	}
+	return false
+}
+
+func isNameChar(c byte) bool { return isAlphanumeric(c) || c == '-' || c == '_' || c == '.' }
+
+// sameName compares without regard to case, a final dot, or whether labels are A-labels (RFC 8601 2.2).
+func sameName(a, b string) bool { return normalName(a) == normalName(b) }
+
+func normalName(s string) string {
+	if ascii, err := dns.ToASCII(s); err == nil {
+		s = ascii
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(s), "."))
 }

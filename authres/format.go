@@ -3,11 +3,14 @@ package authres
 import (
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
 	foldAt      = 76  // where a line is folded, if it can be
 	maxReason   = 300 // a reason, a comment or a value that is longer is cut: lines end at 998 octets (RFC 5322 2.1.1)
+	maxKeyword  = 64  // likewise
 	continuance = "\r\n\t"
 )
 
@@ -85,7 +88,7 @@ func keyword(s string) string {
 	if clean == "" {
 		return "unknown"
 	}
-	return clean
+	return clean[:min(len(clean), maxKeyword)]
 }
 
 // pvalue writes an address bare where both its parts are plain, and quotes every other value that is no token (RFC 8601 2.2).
@@ -128,12 +131,7 @@ func isDotAtom(s string) bool {
 func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
-	for _, c := range []byte(cut(s)) {
-		if c == '"' || c == '\\' {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(printable(c))
-	}
+	escape(&b, s, `"\`)
 	b.WriteByte('"')
 	return b.String()
 }
@@ -141,24 +139,26 @@ func quote(s string) string {
 // commentText writes what stands between the parentheses of a comment.
 func commentText(s string) string {
 	var b strings.Builder
-	for _, c := range []byte(cut(s)) {
-		if c == '(' || c == ')' || c == '\\' {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(printable(c))
-	}
+	escape(&b, s, `()\`)
 	return b.String()
 }
 
-// printable lets printable ASCII and UTF-8 through (RFC 6532); white space is a space, and every other control character a mark.
-func printable(c byte) byte {
-	switch {
-	case c == '\t' || c == '\r' || c == '\n':
-		return ' '
-	case c < ' ' || c == 0x7f:
-		return '?'
+// escape writes a text of a bounded length, with a backslash before each special. What can be seen is let through, UTF-8 too (RFC
+// 6532); white space and line ends, Unicode's as well, become a space, and all else a question mark.
+func escape(b *strings.Builder, s, special string) {
+	for _, c := range cut(s) {
+		switch {
+		case c == utf8.RuneError:
+			c = '?'
+		case unicode.IsSpace(c) || c == '\u2028' || c == '\u2029':
+			c = ' '
+		case !unicode.IsPrint(c):
+			c = '?'
+		case strings.ContainsRune(special, c):
+			b.WriteByte('\\')
+		}
+		b.WriteRune(c)
 	}
-	return c
 }
 
 // cut shortens a text, at the beginning of a UTF-8 character.

@@ -19,7 +19,15 @@ const maxResults = 200
 
 // Parse reads the value of an Authentication-Results field. The error is a [*SyntaxError]; the Field then holds what stood before it.
 func Parse(value string) (Field, error) {
-	p := parser{text: value}
+	p := parser{text: value, open: -1}
+	f, err := p.field()
+	if err == nil && p.open >= 0 {
+		err = &SyntaxError{p.open, "a comment has no end"}
+	}
+	return f, err
+}
+
+func (p *parser) field() (Field, error) {
 	var f Field
 	id, err := p.value("an authserv-id")
 	if err != nil {
@@ -59,6 +67,7 @@ func Parse(value string) (Field, error) {
 type parser struct {
 	text string
 	pos  int
+	open int // where a comment begins that has no end; -1 if none does
 }
 
 func (p *parser) fail(format string, args ...any) error {
@@ -263,6 +272,9 @@ func (p *parser) space() (comment string) {
 		case depth == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n':
 			return comment
 		}
+	}
+	if depth > 0 {
+		p.open = start - 1
 	}
 	p.pos = len(p.text)
 	return comment
