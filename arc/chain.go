@@ -73,6 +73,16 @@ func readChain(h message.Header) *chain {
 	return c
 }
 
+// isWhole tells whether the chain has so many sets, and each has its three fields.
+func (c *chain) isWhole(sets int) bool {
+	for _, s := range c.sets {
+		if s.aar < 0 || s.ams < 0 || s.as < 0 {
+			return false
+		}
+	}
+	return len(c.sets) == sets
+}
+
 func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }

@@ -86,30 +86,34 @@ func (r records) Lookup(_ context.Context, name string, typ dns.Type) (dns.Answe
 	return dns.Answer{Name: name, TXT: []string{strings.ReplaceAll(txt, "\n", "")}}, nil
 }
 
-// laterRFC names the cases of 2016 that RFC 8617 of 2019 contradicts or decides: what it says, and why.
+// laterRFC names the cases of 2016 that RFC 8617 of 2019 contradicts or decides: what it says, and why. The suite's own cases of
+// rsa-sha1 and of a 512-bit key agree with RFC 8301, so they are not here.
 var laterRFC = map[string]struct{ result, reason string }{
 	"cv_fail_i1_as_cv_fail": {"fail", "the suite leaves it open; RFC 8617 5.2 step 1: a chain that ended in cv=fail is fail"},
 	"cv_fail_i2_as2_fail":   {"fail", "the suite leaves it open; RFC 8617 5.2 step 1"},
 	"cv_fail_i2_as1_fail":   {"fail", "the suite leaves it open; RFC 8617 5.2 step 3: cv below the newest must be none or pass"},
 	"ams_fields_c_na":       {"fail", "RFC 8617 4.1.2: the semantics of DKIM-Signature, in which c= absent is simple/simple (RFC 6376 3.5)"},
 	"ams_fields_h_empty":    {"fail", "RFC 8617 4.1.2: the syntax of DKIM-Signature, in which h= must sign From (RFC 6376 5.4)"},
-	"ams_fields_h_mis_hdr":  {"fail", "RFC 8617 4.1.2: the syntax of DKIM-Signature, in which a name in h= has a character (RFC 6376 3.5)"},
+	"ams_fields_h_mis_hdr":  {"fail", "RFC 8617 4.1.2: the syntax of DKIM-Signature, in which h= has no empty name (RFC 6376 3.5), and what departs from it MUST fail (6.1.1)"},
 }
 
 func TestValidationSuite(t *testing.T) {
-	ran := 0
+	ran, excepted := 0, 0
 	for _, s := range loadSuite(t, "arc-draft-validation-tests.yml") {
 		for _, item := range s.Tests {
 			name, c := item.Key.(string), readCase(t, item.Value)
 			ran++
+			if _, ok := laterRFC[name]; ok {
+				excepted++
+			}
 			t.Run(name, func(t *testing.T) {
 				r, err := arc.Verify(context.Background(), records(s.TXT), strings.NewReader(c.Message), arc.Options{})
-				want := strings.ToLower(c.CV)
+				want := strings.ToLower(strings.TrimSpace(c.CV))
 				if e, ok := laterRFC[name]; ok {
+					if want == e.result {
+						t.Errorf("the suite says %s too, so this is no exception", want)
+					}
 					want = e.result
-				}
-				if want == "" {
-					want = "none"
 				}
 				if err != nil || string(r.Code) != want {
 					t.Errorf("got %s (%v, %v), want %s", r.Code, r.Err, err, want)
@@ -119,6 +123,9 @@ func TestValidationSuite(t *testing.T) {
 	}
 	if ran != 175 { // 171 names, four of which stand there twice
 		t.Errorf("%d cases, want 175", ran)
+	}
+	if excepted != len(laterRFC) {
+		t.Errorf("%d exceptions were met, of %d", excepted, len(laterRFC))
 	}
 }
 

@@ -37,26 +37,39 @@ type Sealing struct {
 // NewSealing begins a set. It wants a hash of the body, so it comes before the first piece of it is written. The header must not
 // change until Fields returns.
 func NewSealing(s Sealer, header message.Header, body *dkim.Body) (*Sealing, error) {
+	if s.AuthservID == "" {
+		return nil, errors.New("sealing needs an authserv-id")
+	}
+	if s.Headers == nil {
+		s.Headers = defaultHeaders(header)
+	}
 	check := dkim.Signer{Domain: s.Domain, Selector: s.Selector, Key: s.Key, Headers: s.Headers}
 	if err := check.Check(); err != nil {
 		return nil, err
 	}
-	if s.AuthservID == "" {
-		return nil, errors.New("sealing needs an authserv-id")
+	for _, name := range s.Headers {
+		if hasPrefixFold(name, "ARC-") {
+			return nil, fmt.Errorf("sealing for %s: %s cannot be signed (RFC 8617 4.1.2)", s.Domain, name)
+		}
+	}
+	var err error
+	if s.Domain, err = dns.ToASCII(s.Domain); err != nil {
+		return nil, err
+	}
+	if s.Selector, err = dns.ToASCII(s.Selector); err != nil {
+		return nil, err
 	}
 	if s.Now.IsZero() {
 		s.Now = time.Now()
-	}
-	if s.Headers == nil {
-		s.Headers = defaultHeaders(header)
 	}
 	return &Sealing{sealer: s, header: header, body: body.Want(dkim.Relaxed, -1)}, nil
 }
 
 // defaultHeaders are what DKIM would sign, and the DKIM signatures themselves (RFC 8617 4.1.2).
 func defaultHeaders(h message.Header) []string {
+	const mostSignatures = 50
 	names := dkim.DefaultHeaders(h)
-	for range h.Count("DKIM-Signature") {
+	for range min(h.Count("DKIM-Signature"), mostSignatures) {
 		names = append(names, "dkim-signature")
 	}
 	return names
@@ -76,8 +89,12 @@ func (s *Sealing) Fields(chain Result, results string) ([]message.Field, error) 
 	case chain.Ended || chain.Instances >= maxInstance:
 		return nil, nil
 	}
+	if chain.Code == Pass && !readChain(s.header).isWhole(chain.Instances) {
+		return nil, errors.New("sealing: the chain that passed is not that of this header")
+	}
 	instance := chain.Instances + 1
-	aar := message.NewField(nameAAR, fmt.Sprintf(" i=%d; %s; %s", instance, s.sealer.AuthservID, strings.Trim(results, fws)))
+	id := strings.TrimSuffix(authres.Field{AuthservID: s.sealer.AuthservID}.Format(), "; none")
+	aar := message.NewField(nameAAR, fmt.Sprintf(" i=%d; %s; %s", instance, id, onlyFolds(strings.Trim(results, fws))))
 	ams, err := s.messageSignature(instance)
 	if err != nil {
 		return nil, err
@@ -136,27 +153,6 @@ func (s *Sealing) algorithm() string {
 		return "ed25519-sha256"
 	}
 	return "rsa-sha256"
-}
-
-// value joins tags, folded between them where a line would be too long. Nothing is folded within a tag: a seal is made over the
-// other fields' text, and a space that somebody moves within b= would break it.
-func value(tags ...string) string {
-	const maxColumn = 78
-	var b strings.Builder
-	column := len(nameAMS) + 1
-	for i, tag := range tags {
-		if i < len(tags)-1 {
-			tag += ";"
-		}
-		if column+1+len(tag) > maxColumn && i > 0 {
-			b.WriteString("\r\n")
-			column = 0
-		}
-		b.WriteByte(' ')
-		b.WriteString(tag)
-		column += 1 + len(tag)
-	}
-	return b.String()
 }
 
 // Seal makes the set for a whole message: it validates the chain first. Without results it takes those of the message's
