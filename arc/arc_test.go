@@ -262,6 +262,26 @@ func TestSealTakesTheResultsOfItsAuthservID(t *testing.T) {
 	}
 }
 
+func TestCommentsMayStandAroundTheInstance(t *testing.T) {
+	z := zone(t, "one.example")
+	m := strings.Replace(plain, "From:", "X: y\r\nFrom:", 1)
+	for _, head := range []string{" i=1;", " (a; b (c) \\)) i (x) = (y) 1 (z);", "\ti = 1\r\n ;"} {
+		fields := seal(t, z, m, "one.example")
+		changed := strings.Replace(fields, "Results: i=1;", "Results:"+head, 1)
+		r := verify(t, z, changed)
+		// What was sealed is the text, so the seal alone can break.
+		if r.Instances != 1 || len(r.AuthResults) != 1 || r.AuthResults[0] != "mx.one.example; spf=pass smtp.mailfrom=example.com" {
+			t.Errorf("%q: %+v", head, r)
+		}
+	}
+	for _, head := range []string{" (i=1;", " I=1;", " i=1 x;", " i;", " i=(1);", " i=-1;", " 1;"} {
+		changed := strings.Replace(seal(t, z, m, "one.example"), "Results: i=1;", "Results:"+head, 1)
+		if r := verify(t, z, changed); r.Code != arc.Fail || len(r.AuthResults) != 0 {
+			t.Errorf("%q: %+v", head, r)
+		}
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	z := zone(f, "one.example", "two.example")
 	one := seal(f, z, plain, "one.example")

@@ -97,12 +97,10 @@ func (c *chain) fail(err error) {
 func instanceOf(f message.Field) (int, error) {
 	var value string
 	if f.Is(nameAAR) {
-		head, _, ok := strings.Cut(f.Value(), ";")
-		name, number, hasValue := strings.Cut(head, "=")
-		if !ok || !hasValue || strings.Trim(name, fws) != "i" {
-			return 0, errors.New("it does not begin with i=")
+		var ok bool
+		if value, _, ok = splitResults(f.Value()); !ok {
+			return 0, errors.New("it does not begin with i= and a semicolon after it")
 		}
-		value = strings.Trim(number, fws)
 	} else {
 		tags, err := dkim.ParseTags(f.Value())
 		if err != nil {
@@ -111,7 +109,7 @@ func instanceOf(f message.Field) (int, error) {
 		value, _ = tags.Get("i")
 	}
 	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 || n > maxInstance || value[0] == '+' {
+	if err != nil || n < 1 || n > maxInstance || value[0] == '+' { // Atoi takes a sign
 		return 0, fmt.Errorf("i=%.20q: an instance is a number from 1 to %d", value, maxInstance)
 	}
 	return n, nil
@@ -158,8 +156,45 @@ func (s *set) read(h message.Header, instance int) (err error) {
 	return nil
 }
 
+// splitResults takes the instance off an ARC-Authentication-Results field (RFC 8617 4.1.1, 4.2.1).
+func splitResults(value string) (instance, results string, ok bool) {
+	rest, ok := strings.CutPrefix(skipCFWS(value), "i")
+	if !ok {
+		return "", "", false
+	}
+	if rest, ok = strings.CutPrefix(skipCFWS(rest), "="); !ok {
+		return "", "", false
+	}
+	rest = skipCFWS(rest)
+	end := 0
+	for end < len(rest) && '0' <= rest[end] && rest[end] <= '9' {
+		end++
+	}
+	instance = rest[:end]
+	results, ok = strings.CutPrefix(skipCFWS(rest[end:]), ";")
+	return instance, strings.Trim(results, fws), ok
+}
+
+// skipCFWS goes over white space and comments, which nest (RFC 5322 3.2.2).
+func skipCFWS(s string) string {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '(':
+			depth++
+		case depth == 0 && strings.IndexByte(fws, c) < 0:
+			return s[i:]
+		case c == ')':
+			depth--
+		case c == '\\':
+			i++
+		}
+	}
+	return ""
+}
+
 // payload is what an ARC-Authentication-Results field says after its instance.
 func payload(f message.Field) string {
-	_, rest, _ := strings.Cut(f.Value(), ";")
-	return strings.Trim(rest, fws)
+	_, results, _ := splitResults(f.Value())
+	return results
 }
