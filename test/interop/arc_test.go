@@ -34,8 +34,17 @@ type traveller struct {
 	how  string // it came to be what it is
 }
 
-func TestChainsOfOursAndOfDkimpyValidateHereAndThere(t *testing.T) {
-	need(t, needDkimpy)
+// arcPeers are the programs that know ARC.
+var arcPeers = []struct {
+	name    string
+	command []string
+}{
+	{"dkimpy", []string{python, "testdata/dkimpy.py"}},
+	{"Mail::DKIM", []string{"perl", "testdata/maildkim.pl"}},
+}
+
+func TestChainsOfOursAndOfDkimpyAndMailDKIMValidateHereAndThere(t *testing.T) {
+	need(t, needDkimpy, needMailDKIM)
 	w := newWorld(t)
 	m := newMaker(3)
 	travellers := make([]traveller, 100)
@@ -56,12 +65,11 @@ func TestChainsOfOursAndOfDkimpyValidateHereAndThere(t *testing.T) {
 	}
 }
 
-// sealAll has each message sealed by us or by dkimpy, as chance has it.
+// sealAll has each message sealed by us or by a peer, as chance has it.
 func (w *world) sealAll(t *testing.T, m maker, travellers []traveller, hop int) {
 	t.Helper()
 	authserv := fmt.Sprintf("mx%d.example.org", hop)
-	b := batch{DNS: w.dns, Keys: w.text}
-	var asked []*traveller
+	asked := map[string][]*traveller{}
 	for i := range travellers {
 		tr := &travellers[i]
 		chain := w.chain(t, tr.text)
@@ -73,49 +81,63 @@ func (w *world) sealAll(t *testing.T, m maker, travellers []traveller, hop int) 
 			results = "arc=" + string(chain.Code) + "; " + results
 		}
 		tr.text = append([]byte("Authentication-Results: "+authserv+"; "+results+"\r\n"), tr.text...)
-		if m.IntN(2) == 0 {
-			tr.how += "; sealed by dkimpy"
+		sealer := pick(m, "us", arcPeers[0].name, arcPeers[1].name)
+		tr.how += "; sealed by " + sealer
+		if sealer == "us" {
+			w.seal(t, tr, authserv)
+			continue
+		}
+		asked[sealer] = append(asked[sealer], tr)
+	}
+	for _, peer := range arcPeers {
+		b := batch{DNS: w.dns, Keys: w.text}
+		for _, tr := range asked[peer.name] {
 			b.Requests = append(b.Requests, request{
 				Op: "arc-sign", Message: tr.text, Domain: domain, Selector: selectors[rsaSHA], AuthservID: authserv, Headers: m.headers(),
 			})
-			asked = append(asked, tr)
-			continue
 		}
-		tr.how += "; sealed by us"
-		fields, err := arc.Seal(context.Background(), w.zone, bytes.NewReader(tr.text), arc.Sealer{
-			Domain: domain, Selector: selectors[rsaSHA], Key: w.keys[rsaSHA], AuthservID: authserv,
-		}, "")
-		if err != nil || len(fields) != 3 {
-			t.Fatalf("%s: %d fields, %v\n%q", tr.how, len(fields), err, tr.text)
+		for i, r := range ask(t, peer.command, b) {
+			tr := asked[peer.name][i]
+			if r.Error != "" || len(r.Fields) == 0 {
+				t.Fatalf("%s: it does not: %s\n%q", tr.how, r.Error, tr.text)
+			}
+			tr.text = append(r.Fields, tr.text...)
 		}
-		var set []byte
-		for _, f := range fields {
-			set = append(set, f.Raw...)
-		}
-		tr.text = append(set, tr.text...)
-	}
-	for i, r := range ask(t, []string{python, "testdata/dkimpy.py"}, b) {
-		if r.Error != "" || len(r.Fields) == 0 {
-			t.Fatalf("%s: dkimpy does not seal: %s\n%q", asked[i].how, r.Error, asked[i].text)
-		}
-		asked[i].text = append(r.Fields, asked[i].text...)
 	}
 }
 
-// compareChains holds our results to dkimpy's, and counts the chains that are valid.
+func (w *world) seal(t *testing.T, tr *traveller, authserv string) {
+	t.Helper()
+	fields, err := arc.Seal(context.Background(), w.zone, bytes.NewReader(tr.text), arc.Sealer{
+		Domain: domain, Selector: selectors[rsaSHA], Key: w.keys[rsaSHA], AuthservID: authserv,
+	}, "")
+	if err != nil || len(fields) != 3 {
+		t.Fatalf("%s: %d fields, %v\n%q", tr.how, len(fields), err, tr.text)
+	}
+	var set []byte
+	for _, f := range fields {
+		set = append(set, f.Raw...)
+	}
+	tr.text = append(set, tr.text...)
+}
+
+// compareChains holds our results to the peers', and counts the chains that are valid.
 func (w *world) compareChains(t *testing.T, travellers []traveller) (passed int) {
 	t.Helper()
 	b := batch{DNS: w.dns}
-	for _, tr := range travellers {
+	ours := make([]arc.Result, len(travellers))
+	for i, tr := range travellers {
 		b.Requests = append(b.Requests, request{Op: "arc-verify", Message: tr.text})
-	}
-	for i, r := range ask(t, []string{python, "testdata/dkimpy.py"}, b) {
-		ours := w.chain(t, travellers[i].text)
-		if ours.Code == arc.Pass {
+		if ours[i] = w.chain(t, tr.text); ours[i].Code == arc.Pass {
 			passed++
 		}
-		if len(r.Results) != 1 || (r.Results[0] == "pass") != (ours.Code == arc.Pass) {
-			t.Errorf("%s: dkimpy says %q (%s), we say %s (%v)\n%q", travellers[i].how, r.Results, r.Error, ours.Code, ours.Err, travellers[i].text)
+	}
+	for _, peer := range arcPeers {
+		for i, r := range ask(t, peer.command, b) {
+			if len(r.Results) != 1 || (r.Results[0] == "pass") != (ours[i].Code == arc.Pass) {
+				t.Errorf("%s: %s says %q (%s), we say %s (%v)\n%q", travellers[i].how, peer.name, r.Results, r.Error, ours[i].Code, ours[i].Err,
+					travellers[i].text)
+			}
 		}
 	}
 	t.Logf("%d chains compared: %d are valid", len(travellers), passed)

@@ -3,6 +3,8 @@ use strict;
 use warnings;
 use JSON::PP;
 use MIME::Base64;
+use Mail::DKIM::ARC::Signer;
+use Mail::DKIM::ARC::Verifier;
 use Mail::DKIM::DNS;
 use Mail::DKIM::PrivateKey;
 use Mail::DKIM::Signer;
@@ -46,6 +48,22 @@ my %operations = (
 			Headers => join(':', @{$request->{headers}}));
 		feed($s, $message);
 		return {fields => encode_base64($s->signature->as_string . "\r\n", '')};
+	},
+	'arc-verify' => sub {
+		my ($request, $message) = @_;
+		my $v = Mail::DKIM::ARC::Verifier->new;
+		feed($v, $message);
+		return {results => [$v->result], error => $v->result_detail};
+	},
+	'arc-sign' => sub {
+		my ($request, $message) = @_;
+		my $s = Mail::DKIM::ARC::Signer->new(
+			Algorithm => 'rsa-sha256', Chain => 'ar', Domain => $request->{domain}, Selector => $request->{selector},
+			SrvId => $request->{authserv_id}, Key => Mail::DKIM::PrivateKey->load(Data => $pem),
+			Headers => join(':', @{$request->{headers}}));
+		feed($s, $message);
+		die $s->result . ': ' . ($s->{details} // '') . "\n" if $s->result ne 'sealed';
+		return {fields => encode_base64(join('', map { "$_\r\n" } $s->as_strings), '')};
 	},
 );
 

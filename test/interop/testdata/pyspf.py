@@ -20,8 +20,6 @@ def lookup(name, qtype, strict=True, timeout=20):
     return [((name, qtype), convert(data)) for data in found]
 
 
-
-
 def check(q, lookups, voids):
     spf.MAX_LOOKUP, spf.MAX_VOID_LOOKUPS = lookups, voids
     return spf.check2(i=q["ip"], s=q["mail_from"], h=q["helo"], receiver="mx.example.org", querytime=0)
