@@ -17,6 +17,7 @@ func newMaker(seed uint64) maker { return maker{rand.New(rand.NewPCG(seed, 2822)
 func pick[T any](m maker, from ...T) T { return from[m.IntN(len(from))] }
 
 // message makes a message as it goes over the wire. There is no bare CR or LF in it, which SMTP does not carry (RFC 5321 2.3.8).
+// Nor is there white space before a colon (RFC 5322 4.5.8): dkimpy does not read such a message.
 func (m maker) message(i int) []byte {
 	fields := []string{
 		"From:" + m.pad(pick(m, "Alice <alice@example.com>", "alice@example.com", "\"A. Lice\"\r\n\t<alice@example.com>")),
