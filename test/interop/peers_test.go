@@ -15,15 +15,21 @@ import (
 	"testing"
 )
 
+// A peer is a program or library to compare with.
+type peer struct {
+	packages string   // of Debian, that it comes in
+	check    []string // a command that fails where it is not there
+}
+
 // need skips a test whose peers are not installed; where CI runs they are, and it fails.
-func need(t *testing.T, checks ...[]string) {
+func need(t *testing.T, peers ...peer) {
 	t.Helper()
-	for _, check := range checks {
-		out, err := exec.Command(check[0], check[1:]...).CombinedOutput()
+	for _, p := range peers {
+		out, err := exec.Command(p.check[0], p.check[1:]...).CombinedOutput()
 		if err == nil {
 			continue
 		}
-		why := fmt.Sprintf("needs a peer that is not installed, see scripts/test-deps: %q: %v\n%.300s", check, err, out)
+		why := fmt.Sprintf("needs the Debian package %s (scripts/test-deps installs it): %v\n%.300s", p.packages, err, out)
 		if os.Getenv("CI") != "" {
 			t.Fatal(why)
 		}
@@ -35,10 +41,10 @@ func need(t *testing.T, checks ...[]string) {
 const python = "/usr/bin/python3"
 
 var (
-	needDkimpy   = []string{python, "-c", "import dkim, nacl, authres"}
-	needPySPF    = []string{python, "-c", "import spf"}
-	needMailDKIM = []string{"perl", "-MMail::DKIM::Verifier", "-e", "1"}
-	needOpenDKIM = []string{"opendkim", "-V"}
+	needDkimpy   = peer{"python3-dkim with python3-authres and python3-nacl", []string{python, "-c", "import dkim, nacl, authres"}}
+	needPySPF    = peer{"python3-spf", []string{python, "-c", "import spf"}}
+	needMailDKIM = peer{"libmail-dkim-perl", []string{"perl", "-MMail::DKIM::Verifier", "-MMail::DKIM::ARC::Signer", "-e", "1"}}
+	needOpenDKIM = peer{"opendkim", []string{"opendkim", "-V"}}
 )
 
 // A request is one thing asked of a peer. Only the members that the operation uses are set; Message travels as base64.
