@@ -63,9 +63,9 @@ func (r Result) ReceivedSPF(q Query) string {
 	return f.String()
 }
 
-func (f *Received) add(key, value string) {
+func (r *Received) add(key, value string) {
 	if value != "" {
-		f.Pairs = append(f.Pairs, Pair{key, value})
+		r.Pairs = append(r.Pairs, Pair{key, value})
 	}
 }
 
