@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/d--j/go-milter"
+
+	"github.com/gatepost-mail/gatepost/message"
 )
 
 const bodyChunk = 64<<10 - 1
@@ -18,7 +21,10 @@ const bodyChunk = 64<<10 - 1
 // time it took.
 func load(address string, signed []byte, sessions, n int) (time.Duration, error) {
 	client := milter.NewClient("tcp", address, milter.WithActions(milter.AllClientSupportedActionMasks))
-	header, body := split(signed)
+	header, body, err := split(signed)
+	if err != nil {
+		return 0, err
+	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	failures := make([]error, sessions)
@@ -34,13 +40,17 @@ func load(address string, signed []byte, sessions, n int) (time.Duration, error)
 	return time.Since(start), errors.Join(failures...)
 }
 
-func split(message []byte) (header [][2]string, body []byte) {
-	head, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
-	for _, line := range strings.Split(strings.ReplaceAll(string(head), "\r\n\t", "\n\t"), "\r\n") {
-		name, value, _ := strings.Cut(line, ":")
-		header = append(header, [2]string{name, value})
+// split takes a message apart as Postfix hands it over: folds as LF, values with their leading space.
+func split(raw []byte) (header [][2]string, body []byte, err error) {
+	m, err := message.Read(bytes.NewReader(raw), message.Limits{})
+	if err != nil {
+		return nil, nil, err
 	}
-	return header, body
+	for _, f := range m.Header {
+		header = append(header, [2]string{f.Name, strings.ReplaceAll(f.Value(), "\r\n", "\n")})
+	}
+	body, err = io.ReadAll(m.Body)
+	return header, body, err
 }
 
 func deliver(client *milter.Client, header [][2]string, body []byte) (err error) {
