@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// common are the flags that every command has.
+type common struct {
+	JSON      bool
+	NoColor   bool
+	Resolvers []string
+	Zone      string
+	At        time.Time // the present if zero
+	Timeout   time.Duration
+}
+
+func addCommonFlags(f *pflag.FlagSet) {
+	f.Bool("json", false, "print JSON: one document, or one a line for many")
+	f.Var(&serversValue{}, "resolver", "ask this DNS server; may be repeated")
+	f.String("zone", "", "answer DNS from this master `FILE`; other names do not exist, or are asked of --resolver where that is given")
+	f.Var(&timeValue{}, "at", "evaluate as at this time: RFC 3339, or Unix seconds")
+	f.Var(&durationValue{20 * time.Second}, "timeout", "how long DNS may take for a message")
+	f.Bool("no-color", false, "no colours, even on a terminal")
+}
+
+// commonFlags reads the flags that every command has.
+func commonFlags(cmd *cobra.Command) common {
+	f := cmd.Flags()
+	c := common{}
+	c.JSON, _ = f.GetBool("json")
+	c.NoColor, _ = f.GetBool("no-color")
+	c.Zone, _ = f.GetString("zone")
+	if v, ok := f.Lookup("resolver").Value.(*serversValue); ok {
+		c.Resolvers = v.servers
+	}
+	if v, ok := f.Lookup("at").Value.(*timeValue); ok {
+		c.At = v.Time
+	}
+	if v, ok := f.Lookup("timeout").Value.(*durationValue); ok {
+		c.Timeout = v.Duration
+	}
+	return c
+}
+
+// addrValue is an IP address.
+type addrValue struct{ netip.Addr }
+
+func (v *addrValue) Set(s string) error {
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if err != nil {
+		return errors.New("not an IP address; write it as 192.0.2.1 or 2001:db8::1")
+	}
+	v.Addr = ip.Unmap().WithZone("")
+	return nil
+}
+
+func (v *addrValue) Type() string { return "ADDRESS" }
+
+func (v *addrValue) String() string {
+	if !v.IsValid() {
+		return ""
+	}
+	return v.Addr.String()
+}
+
+// timeValue is a moment: RFC 3339, or seconds since 1970.
+type timeValue struct{ time.Time }
+
+func (v *timeValue) Set(s string) error {
+	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
+		if seconds < 0 || seconds > maxUnix {
+			return errors.New("out of range")
+		}
+		v.Time = time.Unix(seconds, 0).UTC()
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return errors.New("not a time; write it as 2026-11-01T12:00:00Z, or as Unix seconds")
+	}
+	v.Time = t.UTC()
+	return nil
+}
+
+// maxUnix is the end of the year 9999, the last that RFC 3339 can write.
+const maxUnix = 253402300799
+
+func (v *timeValue) Type() string { return "TIME" }
+
+func (v *timeValue) String() string {
+	if v.IsZero() {
+		return ""
+	}
+	return v.Format(time.RFC3339)
+}
+
+// durationValue is a stretch of time: Go's form, days, or plain seconds.
+type durationValue struct{ time.Duration }
+
+func (v *durationValue) Set(s string) error {
+	d, err := parseDuration(s)
+	if err != nil {
+		return err
+	}
+	v.Duration = d
+	return nil
+}
+
+func parseDuration(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		number, unit := s, time.Second
+		if n, ok := strings.CutSuffix(s, "d"); ok {
+			number, unit = n, 24*time.Hour
+		}
+		n, err := strconv.ParseUint(number, 10, 32)
+		if err != nil || n > uint64((1<<63-1)/unit) {
+			return 0, errors.New("not a duration; write it as 30s, 5m, 36h or 7d")
+		}
+		d = time.Duration(n) * unit
+	}
+	if d <= 0 {
+		return 0, errors.New("a duration is more than nothing")
+	}
+	return d, nil
+}
+
+func (v *durationValue) Type() string { return "DURATION" }
+
+func (v *durationValue) String() string {
+	if v.Duration == 0 {
+		return ""
+	}
+	return v.Duration.String()
+}
+
+// serversValue is a list of DNS servers. The port is 53 where none is given.
+type serversValue struct{ servers []string }
+
+func (v *serversValue) Set(s string) error {
+	for server := range strings.SplitSeq(s, ",") {
+		address, err := serverAddress(server)
+		if err != nil {
+			return err
+		}
+		v.servers = append(v.servers, address)
+	}
+	return nil
+}
+
+func serverAddress(s string) (string, error) {
+	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return net.JoinHostPort(ip.String(), "53"), nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil { // a name without a port
+		host, port = s, "53"
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" || strings.ContainsAny(host, " /[]") {
+		return "", fmt.Errorf("not a server; write it as 192.0.2.53:53")
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func (v *serversValue) Type() string   { return "HOST:PORT" }
+func (v *serversValue) String() string { return strings.Join(v.servers, ",") }

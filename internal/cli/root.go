@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+)
+
+const rootHelp = `Gatepost verifies the mail that arrives, signs the mail that leaves, and says
+why.
+
+Exit status, of every command:
+  0  fine
+  1  the thing asked about fails: a message is not accepted
+  2  it could not be done; one line on standard error says what, and how to
+     mend it
+  3  a temporary failure, such as DNS; try again later`
+
+const rootExample = `  gatepost verify --ip 192.0.2.1 --helo mx.example.net \
+      --mail-from a@example.com message.eml
+  gatepost keys generate --domain example.com --selector s1 --out s1.pem`
+
+// usage keeps within 80 columns, which cobra's own does not.
+const usage = `Usage:
+  {{.UseLine}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if .HasExample}}
+
+Example:
+{{.Example}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsagesWrapped 79 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Common flags:
+{{.InheritedFlags.FlagUsagesWrapped 79 | trimTrailingWhitespaces}}{{end}}
+`
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "gatepost COMMAND",
+		Short:         "E-mail authentication: verify, sign, say why",
+		Long:          rootHelp,
+		Example:       rootExample,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noSuchCommand,
+		RunE:          needCommand,
+	}
+	root.SetUsageTemplate(usage)
+	root.SetFlagErrorFunc(flagError)
+	addCommonFlags(root.PersistentFlags())
+	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), serveCommand(), versionCommand())
+	root.SetHelpCommand(helpCommand(root))
+	completeShells(root)
+	plainUsage(root)
+	for _, cmd := range root.Commands() {
+		plainUsage(cmd)
+		for _, sub := range cmd.Commands() {
+			plainUsage(sub)
+		}
+	}
+	return root
+}
+
+// helpCommand makes "gatepost help verify" the same as "gatepost verify --help".
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:    "help [COMMAND]",
+		Short:  "Print the help of a command",
+		Hidden: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return noSuchCommand(cmd, rest)
+			}
+			return cmd.Help()
+		},
+	}
+}
+
+// plainUsage leaves "[flags]" out of a line that names them.
+func plainUsage(cmd *cobra.Command) { cmd.DisableFlagsInUseLine = true }
+
+// completeShells adds cobra's command for shell completion, which is to speak of errors as the others do.
+func completeShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Short = "Print a script that completes commands in a shell"
+		cmd.Long = cmd.Short + ".\n\nExit status: 0; 2 if it could not be printed."
+		cmd.Example = "  source <(gatepost completion bash)"
+		cmd.Args, cmd.RunE = noSuchCommand, needCommand
+	}
+}
