@@ -1,0 +1,145 @@
+//go:build linux
+
+package postfix
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// A sink takes all mail that Postfix passes on, and keeps its bytes.
+type sink struct {
+	address string
+
+	mu       sync.Mutex
+	messages []string
+}
+
+func startSink(t *testing.T) *sink {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sink{address: ln.Addr().String()}
+	server := smtp.NewServer(s)
+	server.Domain = "sink.example.org"
+	server.EnableSMTPUTF8 = true
+	go server.Serve(ln)
+	t.Cleanup(func() { server.Close() })
+	return s
+}
+
+// NewSession implements smtp.Backend.
+func (s *sink) NewSession(*smtp.Conn) (smtp.Session, error) { return sinkSession{s}, nil }
+
+type sinkSession struct{ sink *sink }
+
+func (sinkSession) Reset()                               {}
+func (sinkSession) Logout() error                        { return nil }
+func (sinkSession) Mail(string, *smtp.MailOptions) error { return nil }
+func (sinkSession) Rcpt(string, *smtp.RcptOptions) error { return nil }
+
+func (s sinkSession) Data(r io.Reader) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	s.sink.mu.Lock()
+	defer s.sink.mu.Unlock()
+	s.sink.messages = append(s.sink.messages, string(text))
+	return nil
+}
+
+func (s *sink) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.messages...)
+}
+
+// wait gives the one message that comes with this text in it.
+func (s *sink) wait(t *testing.T, mark string) string {
+	t.Helper()
+	found := ""
+	waitFor(t, "the message "+mark, func() bool {
+		for _, m := range s.all() {
+			if strings.Contains(m, mark) {
+				found = m
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// A sender is an SMTP client that claims to be somebody else.
+type sender struct {
+	ip, helo, from string
+}
+
+// send hands over a message and gives the reply to it.
+func (s sender) send(address, message string) (code int, reply string, err error) {
+	nc, err := net.DialTimeout("tcp", address, 10*time.Second)
+	if err != nil {
+		return 0, "", err
+	}
+	defer nc.Close()
+	nc.SetDeadline(time.Now().Add(2 * time.Minute))
+	c := textproto.NewConn(nc)
+	if _, _, err := c.ReadResponse(220); err != nil {
+		return refusal(err)
+	}
+	// XCLIENT begins the session anew, as the client that it names (Postfix's XCLIENT_README).
+	steps := []struct {
+		line string
+		want int
+	}{{"EHLO test", 250}}
+	if s.ip != "" {
+		steps = append(steps, []struct {
+			line string
+			want int
+		}{{"XCLIENT ADDR=" + s.ip + " NAME=[UNAVAILABLE]", 220}, {"EHLO " + s.helo, 250}}...)
+	}
+	steps = append(steps, []struct {
+		line string
+		want int
+	}{{"MAIL FROM:<" + s.from + ">", 250}, {"RCPT TO:<b@example.org>", 250}, {"DATA", 354}}...)
+	for _, step := range steps {
+		if err := c.PrintfLine("%s", step.line); err != nil {
+			return 0, "", err
+		}
+		if _, _, err := c.ReadResponse(step.want); err != nil {
+			return refusal(err)
+		}
+	}
+	w := c.DotWriter()
+	if _, err := io.WriteString(w, message); err != nil {
+		return 0, "", err
+	}
+	if err := w.Close(); err != nil {
+		return 0, "", err
+	}
+	code, text, err := c.ReadResponse(0)
+	if err != nil {
+		return 0, "", err
+	}
+	c.PrintfLine("QUIT")
+	return code, fmt.Sprintf("%d %s", code, text), nil
+}
+
+// refusal tells a reply that was not wanted from a connection that broke.
+func refusal(err error) (int, string, error) {
+	if e, ok := err.(*textproto.Error); ok {
+		return e.Code, e.Error(), nil
+	}
+	return 0, "", err
+}
