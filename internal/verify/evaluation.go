@@ -26,6 +26,8 @@ type Client struct {
 	Helo     string     `json:"helo"`
 	MailFrom string     `json:"mail_from"` // without angle brackets
 	PTR      []string   `json:"ptr"`
+
+	Recipients []string `json:"rcpt_to,omitempty"` // without angle brackets; none where they are not known
 }
 
 // IPRev is the reverse DNS of the client, confirmed forwards (RFC 8601 2.7.3).
@@ -79,6 +81,11 @@ type ARC struct {
 	Instances int      `json:"instances"`
 	Sealers   []string `json:"sealers"`
 	Reason    string   `json:"reason"`
+
+	// Vouch is pass where a trusted sealer saw the Author Domain authenticated, and temperror where one might have: a key could not
+	// be looked up. It is empty otherwise.
+	Vouch     string `json:"vouch,omitempty"`
+	VouchedBy string `json:"vouched_by,omitempty"` // that sealer's domain
 
 	oldestPass int
 }

@@ -57,7 +57,8 @@ func (s *Session) judgeSignatures(e *Evaluation) {
 		}
 		e.DKIM = append(e.DKIM, d)
 	}
-	r := s.arc.Result()
+	s.chain = s.arc.Result()
+	r := &s.chain
 	e.ARC = ARC{Result: string(r.Code), Instances: r.Instances, Sealers: notNil(r.Sealers), Reason: reason(r.Err), oldestPass: r.OldestPass}
 	if s.tooLarge() && r.Code != arc.None {
 		e.ARC.Result, e.ARC.Reason = string(arc.Fail), s.largeReason()

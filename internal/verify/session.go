@@ -27,11 +27,14 @@ type Session struct {
 	mailFrom spf.Result
 	helo     spf.Result
 	iprev    IPRev
+	header   message.Header
 	author   message.Author
 	policies []*dmarc.Policy // of author.Domains
 	dkim     *dkim.Verifier  // nil until the header has ended
 	arc      *arc.Verifier
 	body     *dkim.Body
+	chain    arc.Result // of arc, once the message has ended
+	sealing  *arc.Sealing
 	bytes    int64
 	limits   []string
 	noHeader error
@@ -108,6 +111,7 @@ func (s *Session) Header(h message.Header) {
 	for _, f := range h {
 		s.count(len(f.Raw))
 	}
+	s.header = h
 	s.body = dkim.NewBody()
 	s.dkim = dkim.NewVerifier(s.ctx, s.resolver, h, dkim.Options{
 		MaxSignatures: s.o.MaxSignatures, MinRSABits: s.o.MinRSABits, Now: s.o.Now, Diagnose: s.o.Diagnose, Body: s.body,
@@ -163,8 +167,9 @@ func (s *Session) End() *Evaluation {
 	s.judgeClient(e)
 	s.judgeSignatures(e)
 	s.judgeAuthor(e)
+	s.judgeVouch(e)
 	if s.trace != nil {
-		e.Trace = s.trace.lines()
+		e.Trace = append(s.trace.lines(), rewritten(s.client.MailFrom)...)
 	}
 	return e
 }
