@@ -18,11 +18,11 @@ func (s *session) end(m milter.Modifier) *milter.Response {
 		return sorry
 	}
 	ended := time.Now()
-	e, v := t.judge()
-	r := record{evaluation: e, verdict: v, queueID: m.Get(milter.MacroQueueId), begun: t.begun, ended: ended, monitor: t.Monitor}
-	refusal := s.refusal(t, v)
+	e, v, monitor := t.judge(s.actions&milter.OptAddHeader != 0)
+	r := record{evaluation: e, verdict: v, queueID: m.Get(milter.MacroQueueId), begun: t.begun, ended: ended, monitor: monitor}
+	refusal := s.refusal(t, v, monitor)
 	if refusal == nil {
-		r.failed = t.modify(m, e, v)
+		r.failed = t.modify(m, e, v, monitor)
 	}
 	r.forged, r.refused = len(t.forged), refusal != nil
 	r.write(t.Log)
@@ -35,9 +35,9 @@ func (s *session) end(m milter.Modifier) *milter.Response {
 // refusal is the answer to a message that is not let in, or nil.
 //
 // What we cannot do to a message, since the mail server did not offer it, must not let the message in as it is.
-func (s *session) refusal(t *transit, v policy.Verdict) *milter.Response {
+func (s *session) refusal(t *transit, v policy.Verdict, monitor bool) *milter.Response {
 	switch {
-	case t.Monitor:
+	case monitor:
 		return nil
 	case v.Action == policy.Reject || v.Action == policy.Defer:
 		return reply(v.Reply)

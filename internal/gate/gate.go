@@ -32,10 +32,16 @@ type Settings struct {
 	Monitor            bool   // evaluate, mark and log, and let everything pass
 	AuthservID         string // our name in Authentication-Results
 	OwnNetworks        []netip.Prefix
-	TrustAuthenticated bool // do not verify what a logged-in user submits
-	ReceivedSPF        bool // add a Received-SPF field too
+	TrustAuthenticated bool          // do not verify what a logged-in user submits
+	ReceivedSPF        bool          // add a Received-SPF field too
+	Routes             []Route       // for recipients that have a policy of their own
+	Signers            Signers       // sign mail of our own; nil: nothing is signed
+	Unsigned           policy.Action // what becomes of mail of our own that cannot be signed; accept if empty
+	Sealing            *Sealing      // add ARC sets; nil: none
 	Limits             message.Limits
 	Log                *slog.Logger
+
+	byDefault Route // Policy and Monitor
 }
 
 // Options are fixed while a gate runs. The zero value of each member means its default.
@@ -82,7 +88,7 @@ func New(o Options, s Settings) *Gate {
 		milter.WithDynamicMilter(g.newSession),
 		milter.WithActions(wantedActions),
 		milter.WithProtocols(wantedProtocol),
-		milter.WithNegotiationCallback(negotiate),
+		milter.WithNegotiationCallback(g.negotiate),
 		milter.WithMacroRequest(milter.StageMail, []milter.MacroName{milter.MacroAuthType, milter.MacroAuthAuthen}),
 		milter.WithMacroRequest(milter.StageEOM, []milter.MacroName{milter.MacroQueueId}),
 		milter.WithReadTimeout(o.IdleTimeout),
@@ -98,9 +104,13 @@ func (g *Gate) Reload(s Settings) {
 	if s.Limits.Fields <= 0 {
 		s.Limits.Fields = defaultFields
 	}
+	if s.Unsigned == "" {
+		s.Unsigned = policy.Accept
+	}
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
+	s.byDefault = Route{Policy: s.Policy, Monitor: s.Monitor}
 	g.settings.Store(&s)
 }
 

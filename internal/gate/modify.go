@@ -18,7 +18,7 @@ import (
 //
 // Fields are deleted from the last to the first, since each deletion shifts those behind it. Ours go on top, above the Received
 // field of our own server: the one inserted last stands first.
-func (t *transit) modify(m milter.Modifier, e *verify.Evaluation, v policy.Verdict) error {
+func (t *transit) modify(m milter.Modifier, e *verify.Evaluation, v policy.Verdict, monitor bool) error {
 	var failed []error
 	try := func(err error) {
 		if err != nil && !errors.Is(err, milter.ErrModificationNotAllowed) {
@@ -29,13 +29,20 @@ func (t *transit) modify(m milter.Modifier, e *verify.Evaluation, v policy.Verdi
 		try(m.ChangeHeader(f.index, f.name, ""))
 	}
 	insert := func(name, value string) {
+		value = strings.TrimPrefix(value, " ")
 		if m.Protocol()&milter.OptHeaderLeadingSpace != 0 {
 			value = " " + value
 		}
 		try(m.InsertHeader(0, name, value))
 	}
+	for _, f := range slices.Backward(t.sealed(e)) {
+		insert(f.Name, f.Value())
+	}
+	for _, f := range slices.Backward(t.signed) {
+		insert(f.Name, f.Value())
+	}
 	if v.Action != policy.Accept {
-		insert(verdictField, verdictValue(v, t.Monitor))
+		insert(verdictField, verdictValue(v, monitor))
 	}
 	if t.ReceivedSPF && len(e.SPF) > 0 {
 		insert("Received-SPF", t.receivedSPF(&e.SPF[0]))
@@ -43,7 +50,7 @@ func (t *transit) modify(m milter.Modifier, e *verify.Evaluation, v policy.Verdi
 	if results := t.results(e); results != "" {
 		insert(resultsField, results)
 	}
-	if v.Action == policy.Quarantine && !t.Monitor {
+	if v.Action == policy.Quarantine && !monitor {
 		try(m.Quarantine(v.Rule + ": " + v.Reason))
 	}
 	return errors.Join(failed...)

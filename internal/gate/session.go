@@ -95,6 +95,17 @@ func (s *session) MailFrom(from, _ string, m milter.Modifier) (*milter.Response,
 	})
 }
 
+// RcptTo takes in a recipient, or puts it off.
+func (s *session) RcptTo(to, _ string, m milter.Modifier) (*milter.Response, error) {
+	answer := milter.RespContinue
+	_, err := s.step("rcpt", func() {
+		if s.transit != nil {
+			answer = s.transit.recipient(to, m.Protocol()&milter.OptNoRcptReply == 0)
+		}
+	})
+	return answer, err
+}
+
 // Header takes in a field.
 func (s *session) Header(name, value string, _ milter.Modifier) (*milter.Response, error) {
 	return s.step("header", func() {

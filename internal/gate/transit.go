@@ -9,6 +9,7 @@ import (
 	"github.com/d--j/go-milter"
 
 	"github.com/gatepost-mail/gatepost/authres"
+	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
@@ -19,8 +20,13 @@ type transit struct {
 	*Settings
 	client verify.Client
 	begun  time.Time
+	routes []*Route        // of the recipients, each once
 	trust  string          // the rule by which it is not verified; empty if it is
 	verify *verify.Session // nil if it is not
+
+	signing  *dkim.Signing // of mail of our own; nil where it is not signed
+	unsigned error         // why it is not, though it should be
+	signed   []message.Field
 
 	header      message.Header
 	headerBytes int
@@ -72,7 +78,7 @@ func (s *Settings) own(ip netip.Addr) bool {
 // field takes in a header field, as long as there is room, and notes whether it is one that only we may write.
 func (t *transit) field(name, value string) {
 	t.watch(name, value)
-	if t.verify == nil || t.headerErr != nil || t.headerEnded {
+	if t.headerErr != nil || t.headerEnded || t.verify == nil && t.Signers == nil {
 		return
 	}
 	f := message.NewField(name, value)
@@ -112,33 +118,36 @@ func (t *transit) endHeader() {
 	t.headerEnded = true
 	switch {
 	case t.verify == nil:
+		t.startSigning()
 	case t.headerErr != nil:
 		t.verify.HeaderError(t.headerErr)
 	default:
 		t.verify.Header(t.header)
+		t.startSealing()
 	}
 }
 
 func (t *transit) body(chunk []byte) {
 	t.endHeader() // a mail server that does not tell where the header ends
-	if t.verify != nil {
+	switch {
+	case t.verify != nil:
 		t.verify.Write(chunk)
+	case t.signing != nil:
+		t.signing.Write(chunk)
 	}
 }
 
-// judge ends the message.
-func (t *transit) judge() (*verify.Evaluation, policy.Verdict) {
+// judge ends the message: it gives what is so, what becomes of it, and whether that is only watched.
+func (t *transit) judge(canAdd bool) (e *verify.Evaluation, v policy.Verdict, monitor bool) {
 	t.endHeader()
 	if t.verify != nil {
-		e := t.verify.End()
-		return e, t.Policy.Decide(e)
+		e = t.verify.End()
+		e.Client.Recipients = t.client.Recipients
+		v, monitor = t.decide(e)
+		return e, v, monitor
 	}
-	e := &verify.Evaluation{Client: t.client, Authenticated: true}
-	v := t.Policy.Decide(e)
-	if t.trust == policy.RuleOwnNetwork {
-		v.Rule = policy.RuleOwnNetwork
-	}
-	return e, v
+	t.signed = t.sign(canAdd)
+	return &verify.Evaluation{Client: t.client, Authenticated: true}, t.ownVerdict(), false
 }
 
 func (t *transit) close() {
