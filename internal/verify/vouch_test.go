@@ -142,11 +142,11 @@ func TestAddressThatAForwarderRewroteIsToldInTheTrace(t *testing.T) {
 		"SRS0=HHHH=TTT=example.com=alice@fwd.example":                   "",
 		"SRS0==TT=example.com=alice@fwd.example":                        "",
 		"SRS1=GGGG=fwd.example=alice@fwd2.example":                      "",
-		"SRS1=GGGG@x":                                                   "",
-		"SRS0":                                                          "",
-		"SRS0@":                                                         "",
-		"alice@example.com":                                             "",
-		"":                                                              "",
+		"SRS1=GGGG@x":       "",
+		"SRS0":              "",
+		"SRS0@":             "",
+		"alice@example.com": "",
+		"":                  "",
 	} {
 		r := vouchResolver(t)
 		v := verify.New(verify.Options{Resolver: r, Trace: true})
