@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -28,12 +29,20 @@ func TestExampleShowsEveryKeyWithItsDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text = exampleTables.ReplaceAll(text, []byte("$1"))
+	if _, err := Parse(example, text); err != nil {
+		t.Errorf("with its example tables: %v", err)
+	}
 	for _, key := range keys() {
-		if line, _ := locate(text, key); line == 1 && !strings.Contains(string(text), "["+key+"]") {
+		place := strings.Replace(key, "recipients.", "recipients[0].", 1)
+		if line, _ := locate(text, place); line == 1 && !strings.Contains(string(text), "["+key+"]") {
 			t.Errorf("the example does not show %s", key)
 		}
 	}
 }
+
+// exampleTables finds what a comment keeps from being read: a table that may be there several times, and its keys.
+var exampleTables = regexp.MustCompile(`(?m)^# (\[\[.*|\w+ = )`)
 
 func TestEmptyFileIsTheDefault(t *testing.T) {
 	got, err := Parse("empty", nil)
@@ -103,6 +112,15 @@ func TestErrorNamesFileLineColumnAndWhatWasMeant(t *testing.T) {
 		{"[dmarc]\nmethod = \"list\"\n", `gatepost.toml:2:1: dmarc.method "list": there are treewalk, psl`},
 		{"[log]\nlevel = \"loud\"\n", `gatepost.toml:2:9: log.level: `},
 		{"[log]\nformat = \"xml\"\n", `gatepost.toml:2:1: log.format "xml": there are text, json`},
+		{"[[recipients]]\npolicy = \"strict\"\n", `gatepost.toml:1:1: recipients: a table without domains`},
+		{"[[recipients]]\ndomains = [\"a.example\"]\n[[recipients]]\ndomains = [\"b.example\"]\nmode = \"watch\"\n", `gatepost.toml:5:1: recipients.mode "watch": there are enforce, monitor`},
+		{"[[recipients]]\ndomains = [\"A.example\"]\n[[recipients]]\ndomains = [\"a.example\"]\n", `gatepost.toml:4:1: recipients.domains "a.example": it stands in a table above too`},
+		{"[[recipients]]\ndomains = [\"a b\"]\n", `gatepost.toml:2:1: recipients.domains "a b": not a domain`},
+		{"[[recipients]]\ndomains = [\"a.example\"]\npolicy = \"stict\"\n", `gatepost.toml:3:1: recipients: policy "stict": no such preset`},
+		{"[arc]\ntrusted_sealers = [\"a b\"]\n", `gatepost.toml:2:1: arc.trusted_sealers "a b": not a domain`},
+		{"[arc]\nseal_domain = \"a.example\"\nseal_key = \"k\"\n", `gatepost.toml:1:1: arc: to seal, set seal_domain, seal_selector and seal_key, all three`},
+		{"help_url = \"mend it\"\n", `gatepost.toml:1:1: help_url "mend it": not an address of the web`},
+		{"[limits]\nmessages = 0\n", `gatepost.toml:2:1: limits.messages 0: it must be from 1 to 1048576`},
 		{"\x00\xff", `gatepost.toml:1:`},
 	} {
 		_, err := Parse("gatepost.toml", []byte(c.text))

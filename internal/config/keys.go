@@ -14,13 +14,16 @@ func keys() []string {
 	root := reflect.TypeFor[Config]()
 	for i := range root.NumField() {
 		f := root.Field(i)
-		name := f.Tag.Get("toml")
+		name, table := f.Tag.Get("toml"), f.Type
 		all = append(all, name)
-		if f.Type.Kind() != reflect.Struct {
+		if table.Kind() == reflect.Slice {
+			table = table.Elem()
+		}
+		if table.Kind() != reflect.Struct || table.Field(0).Tag.Get("toml") == "" { // a value of its own, such as an address
 			continue
 		}
-		for j := range f.Type.NumField() {
-			all = append(all, name+"."+f.Type.Field(j).Tag.Get("toml"))
+		for j := range table.NumField() {
+			all = append(all, name+"."+table.Field(j).Tag.Get("toml"))
 		}
 	}
 	return all
@@ -70,17 +73,22 @@ func edits(a, b string) int {
 	return row[len(b)]
 }
 
-// locate finds where a key gets its value in a text that was parsed already. A key that is not in it gets the beginning.
+// locate finds where a key gets its value in a text that was parsed already: "limits.queries", or "recipients[1].policy" in the second
+// of its tables. A key that is not in it gets the beginning.
 func locate(text []byte, key string) (line, column int) {
 	var p unstable.Parser
 	p.Reset(text)
 	table := ""
+	tables := map[string]int{}
 	for p.NextExpression() {
 		e := p.Expression()
 		name, at := path(e)
 		switch e.Kind {
-		case unstable.Table, unstable.ArrayTable:
+		case unstable.Table:
 			table = name + "."
+		case unstable.ArrayTable:
+			table = fmt.Sprintf("%s[%d].", name, tables[name])
+			tables[name]++
 		case unstable.KeyValue:
 			full := strings.TrimPrefix(table+name, ".")
 			if full == key || strings.HasPrefix(key, full+".") { // or in an inline table

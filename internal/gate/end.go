@@ -13,6 +13,10 @@ import (
 // end gives the verdict on the message under way, and carries it out.
 func (s *session) end(m milter.Modifier) *milter.Response {
 	t := s.transit
+	if max := s.gate.settings.Load().MaxMessages; s.count > max {
+		s.gate.log().Warn("too many messages in one session", "client_ip", addr(s.ip), "limit", max)
+		return tooMany
+	}
 	if t == nil {
 		s.gate.log().Warn("a message without MAIL FROM", "client_ip", addr(s.ip))
 		return sorry
@@ -51,6 +55,9 @@ func (s *session) refusal(t *transit, v policy.Verdict, monitor bool) *milter.Re
 
 // sorry is the answer where we failed.
 var sorry = reply("451 4.3.0 Gatepost failed on this message; send it again later")
+
+// tooMany ends an SMTP session (RFC 5321 3.8).
+var tooMany = reply("421 4.7.0 Too many messages in one session; connect again for the rest")
 
 // reply hands an SMTP reply to the mail server as it is: the library doubles the % that mail servers halve.
 func reply(text string) *milter.Response {

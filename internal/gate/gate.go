@@ -39,6 +39,7 @@ type Settings struct {
 	Unsigned           policy.Action // what becomes of mail of our own that cannot be signed; accept if empty
 	Sealing            *Sealing      // add ARC sets; nil: none
 	Limits             message.Limits
+	MaxMessages        int // of one SMTP session; 5000
 	Log                *slog.Logger
 
 	byDefault Route // Policy and Monitor
@@ -55,6 +56,7 @@ const (
 	defaultIdleTimeout = 2 * time.Hour
 	defaultHeaderBytes = 1 << 20
 	defaultFields      = 2000
+	defaultMessages    = 5000
 )
 
 // A Gate answers mail servers on any number of listeners.
@@ -103,6 +105,9 @@ func (g *Gate) Reload(s Settings) {
 	}
 	if s.Limits.Fields <= 0 {
 		s.Limits.Fields = defaultFields
+	}
+	if s.MaxMessages <= 0 {
+		s.MaxMessages = defaultMessages
 	}
 	if s.Unsigned == "" {
 		s.Unsigned = policy.Accept

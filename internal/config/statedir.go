@@ -1,0 +1,25 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// DefaultStateDir is where what must outlast the program is kept unless a file says otherwise: where systemd says, in the place for
+// that of the system, or in that of the user.
+func DefaultStateDir() string {
+	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" { // systemd.exec(5)
+		return filepath.SplitList(dir)[0]
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/gatepost"
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "gatepost")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "gatepost-state"
+	}
+	return filepath.Join(home, ".local", "state", "gatepost")
+}
