@@ -43,6 +43,9 @@ func serveCommand() *cobra.Command {
 	path := cmd.Flags().String("config", "", "read this configuration `FILE`")
 	check := cmd.Flags().Bool("check", false, "only tell whether the configuration is good")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Flags().Changed("at") {
+			return usageError(cmd, "--at: a gate that runs lives in the present")
+		}
 		s := &server{path: *path, flags: commonFlags(cmd), cmd: cmd, log: cmd.ErrOrStderr()}
 		if *check {
 			_, _, err := s.load()
@@ -114,9 +117,18 @@ func (s *server) settings(c *config.Config) (gate.Settings, error) {
 	}, nil
 }
 
+// logValue writes durations as seconds, with which programs can reckon.
+func logValue(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.Float64(a.Key, a.Value.Duration().Seconds())
+	}
+	return a
+}
+
 func logger(w io.Writer, l config.Log) *slog.Logger {
 	o := &slog.HandlerOptions{Level: l.Level}
 	if l.Format == config.JSON {
+		o.ReplaceAttr = logValue
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))

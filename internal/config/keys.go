@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"reflect"
 	"strings"
@@ -27,6 +28,40 @@ func keys() []string {
 		}
 	}
 	return all
+}
+
+// kindOf says what is written for a key.
+func kindOf(key string) string {
+	t := reflect.TypeFor[Config]()
+	for name := range strings.SplitSeq(key, ".") {
+		if t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			break
+		}
+		for i := range t.NumField() {
+			if t.Field(i).Tag.Get("toml") == name {
+				t = t.Field(i).Type
+				break
+			}
+		}
+	}
+	switch {
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return `a text, in quotes`
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && t.Elem().Field(0).Tag.Get("toml") != "":
+		return "tables: [[" + key + "]]"
+	case t.Kind() == reflect.Slice:
+		return `a list: ["…"]`
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Int:
+		return "a number"
+	case t.Kind() == reflect.Struct:
+		return "a table: [" + key + "]"
+	}
+	return `a text, in quotes`
 }
 
 // unknownKey says so, and what was likely meant.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -60,6 +61,16 @@ func Parse(name string, text []byte) (*Config, error) {
 	return c, nil
 }
 
+// cutQuoted gives the text in quotes that follows a prefix in what Go says.
+func cutQuoted(message, prefix string) (string, bool) {
+	_, rest, ok := strings.Cut(message, prefix)
+	if !ok {
+		return "", false
+	}
+	text, err := strconv.QuotedPrefix(rest)
+	return text, err == nil
+}
+
 // explain turns what the library says into our words: one line, about keys, not about Go.
 func explain(name string, text []byte, err error) error {
 	var missing *toml.StrictMissingError
@@ -80,7 +91,16 @@ func explain(name string, text []byte, err error) error {
 func plainly(key, message string) error {
 	if rest, ok := strings.CutPrefix(message, "cannot decode TOML "); ok {
 		kind, _, _ := strings.Cut(rest, " into")
-		message = fmt.Sprintf("the value is of the wrong kind: %s", kind)
+		message = fmt.Sprintf("the value is of the wrong kind: %s; write %s", kind, kindOf(key))
+	}
+	if text, ok := cutQuoted(message, "netip.ParsePrefix("); ok {
+		message = text + " is no network; write it like \"192.0.2.0/24\""
+	}
+	if text, ok := cutQuoted(message, "slog: level string "); ok {
+		message = text + ": there are debug, info, warn, error"
+	}
+	if strings.HasPrefix(message, "invalid character") {
+		message += "; this is no TOML"
 	}
 	if key == "" {
 		return errors.New(message)
