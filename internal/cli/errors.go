@@ -18,7 +18,10 @@ import (
 // describe says what went wrong, of a file in fewer words than the operating system does, and how to mend it.
 func describe(err error) string {
 	var path *fs.PathError
+	var beyond *message.LimitError
 	switch {
+	case errors.As(err, &beyond):
+		return err.Error() + "; no mail server takes such a message, so shorten its header"
 	case errors.Is(err, message.ErrNoHeader):
 		return err.Error() + "; give it a message with its header, as it came over the wire"
 	case !errors.As(err, &path):

@@ -15,7 +15,7 @@ func (c common) resolver() (dns.Resolver, error) {
 	if c.Zone != "" {
 		f, err := openFile(c.Zone)
 		if err != nil {
-			return nil, fmt.Errorf("--zone: %w", err)
+			return nil, fmt.Errorf("zone: %w", err)
 		}
 		defer f.Close()
 		if zone, err = dns.ParseZone(f, c.Zone); err != nil {
@@ -39,8 +39,11 @@ func zoneError(path string, err error) error {
 	if found {
 		path += ":" + place
 	}
-	return fmt.Errorf("--zone: %s: %s; mend it, it is no master file (RFC 1035 5)", path, strings.TrimPrefix(text, "dns: "))
+	return fmt.Errorf("zone: %s: %s; mend it, it is no master file (RFC 1035 5)", path, clip(strings.TrimPrefix(text, "dns: "), maxFault))
 }
+
+// maxFault bounds what is shown of a line that is wrong.
+const maxFault = 120
 
 // hostName is who we are where no flag says so.
 func hostName() string {

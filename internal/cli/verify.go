@@ -118,7 +118,7 @@ func newVerifyJob(cmd *cobra.Command, client *clientFlags, authservID string) (*
 	}
 	job.given.helo = cmd.Flags().Changed("helo")
 	job.given.mailFrom = cmd.Flags().Changed("mail-from")
-	job.options = verify.Options{Resolver: resolver, AuthservID: job.authservID, Timeout: c.Timeout, Now: c.At}
+	job.options = verify.Options{Resolver: resolver, AuthservID: job.authservID, Timeout: c.Timeout, Now: c.At, Detail: true}
 	return job, nil
 }
 

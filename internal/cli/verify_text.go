@@ -38,7 +38,7 @@ func (s screen) headline(name, value string) {
 
 func (s screen) clientRows(o *outcome) {
 	e := o.evaluation
-	if !o.envelope.known {
+	if !o.envelope.known || e.Client.MailFrom == "" && e.Client.Helo == "" {
 		s.row("spf", "-", o.envelope.note)
 		return
 	}

@@ -77,6 +77,7 @@ func (s *Settings) own(ip netip.Addr) bool {
 
 // field takes in a header field, as long as there is room, and notes whether it is one that only we may write.
 func (t *transit) field(name, value string) {
+	name = strings.TrimRight(name, " \t") // RFC 5322 4.5.8: white space before the colon
 	t.watch(name, value)
 	if t.headerErr != nil || t.headerEnded || t.verify == nil && t.Signers == nil {
 		return

@@ -20,6 +20,28 @@ type Evaluation struct {
 	Authenticated bool `json:"authenticated,omitempty"`
 }
 
+// Unknown names the first method whose answer a temporary failure kept from us; empty if there is none.
+func (e *Evaluation) Unknown() string {
+	const unknown = "temperror"
+	for _, s := range e.SPF {
+		if s.Result == unknown {
+			return "SPF for " + s.Domain
+		}
+	}
+	for _, d := range e.DKIM {
+		if d.Result == unknown {
+			return "the DKIM key of " + d.SDID
+		}
+	}
+	switch unknown {
+	case e.ARC.Result:
+		return "the key of an ARC set"
+	case e.DMARC.Result:
+		return "the DMARC policy of " + e.DMARC.AuthorDomain
+	}
+	return ""
+}
+
 // A Client is who handed the message to us, and the envelope.
 type Client struct {
 	IP       netip.Addr `json:"ip,omitzero"`

@@ -119,6 +119,9 @@ func (s *Session) Header(h message.Header) {
 	s.arc = arc.NewVerifier(s.ctx, s.resolver, h, arc.Options{Now: s.o.Now, MinRSABits: s.o.MinRSABits, Body: s.body})
 
 	s.author = h.Author()
+	if s.author.Beyond || len(s.author.Domains) > maxAuthorDomains {
+		s.limits = append(s.limits, "there is more in the From field than is looked at")
+	}
 	s.policies = make([]*dmarc.Policy, min(len(s.author.Domains), maxAuthorDomains))
 	for i := range s.policies {
 		s.start(func(ctx context.Context) {
