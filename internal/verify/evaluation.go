@@ -12,7 +12,7 @@ type Evaluation struct {
 	DKIM   []DKIM   `json:"dkim"` // topmost signature first
 	ARC    ARC      `json:"arc"`
 	DMARC  DMARC    `json:"dmarc"`
-	Author Author   `json:"-"`
+	Author Author   `json:"author,omitzero"`
 	Limits []string `json:"limits,omitempty"` // the bounds that were reached, each with its reason
 	Trace  []string `json:"trace,omitempty"`
 
@@ -134,6 +134,6 @@ type Aligned struct {
 
 // Author is what the From field says.
 type Author struct {
-	Domains []string // every domain in it, in order, each once
-	Reason  string   // why there is no single Author Domain; empty if there is
+	Domains []string `json:"domains"`          // every domain in it, in order, each once
+	Reason  string   `json:"reason,omitempty"` // why there is no single Author Domain; empty if there is
 }
