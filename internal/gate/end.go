@@ -1,8 +1,11 @@
 package gate
 
 import (
+	"cmp"
+	"crypto/rand"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/d--j/go-milter"
@@ -22,11 +25,12 @@ func (s *session) end(m milter.Modifier) *milter.Response {
 		return sorry
 	}
 	ended := time.Now()
-	e, v, monitor := t.judge(s.actions&milter.OptAddHeader != 0)
-	r := record{evaluation: e, verdict: v, queueID: m.Get(milter.MacroQueueId), begun: t.begun, ended: ended, monitor: monitor}
-	refusal := s.refusal(t, v, monitor)
+	e, v := t.judge(s.actions&milter.OptAddHeader != 0)
+	r := record{evaluation: e, verdict: v, queueID: m.Get(milter.MacroQueueId), begun: t.begun, ended: ended}
+	r.reference = cmp.Or(r.queueID, newReference())
+	refusal := s.refusal(t, v.WithReference(r.reference, t.HelpURL))
 	if refusal == nil {
-		r.failed = t.modify(m, e, v, monitor)
+		r.failed = t.modify(m, e, v)
 	}
 	r.forged, r.refused = len(t.forged), refusal != nil
 	r.write(t.Log)
@@ -36,21 +40,39 @@ func (s *session) end(m milter.Modifier) *milter.Response {
 	return refusal
 }
 
+// newReference names a message to which the mail server gave no name.
+func newReference() string { return strings.ToLower(rand.Text()[:10]) }
+
 // refusal is the answer to a message that is not let in, or nil.
 //
 // What we cannot do to a message, since the mail server did not offer it, must not let the message in as it is.
-func (s *session) refusal(t *transit, v policy.Verdict, monitor bool) *milter.Response {
+func (s *session) refusal(t *transit, v policy.Verdict) *milter.Response {
 	switch {
-	case monitor:
+	case v.Monitor:
 		return nil
 	case v.Action == policy.Reject || v.Action == policy.Defer:
 		return reply(v.Reply)
-	case v.Action == policy.Quarantine && s.actions&milter.OptQuarantine == 0:
+	case v.Action == policy.Quarantine && !s.canHold(t, v):
 		return reply("550 5.7.1 " + v.Reason)
 	case len(t.forged) > 0 && s.actions&milter.OptChangeHeader == 0:
 		return reply(fmt.Sprintf("550 5.7.1 The header has a field %s that only %s may write; send the message without it", t.forged[0].name, t.AuthservID))
 	}
 	return nil
+}
+
+// canHold tells whether a message can be quarantined as the policy wants it.
+func (s *session) canHold(t *transit, v policy.Verdict) bool {
+	wanted := milter.OptQuarantine
+	switch v.Holding {
+	case policy.Header:
+		wanted = milter.OptAddHeader
+	case policy.Redirect:
+		wanted = milter.OptAddRcpt | milter.OptRemoveRcpt
+		if t.forgotten > 0 {
+			return false // those would get the message
+		}
+	}
+	return s.actions&wanted == wanted
 }
 
 // sorry is the answer where we failed.

@@ -31,6 +31,7 @@ type Settings struct {
 	Policy             *policy.Policy
 	Monitor            bool   // evaluate, mark and log, and let everything pass
 	AuthservID         string // our name in Authentication-Results
+	HelpURL            string // a page that replies name; {ref} in it becomes the message's reference
 	OwnNetworks        []netip.Prefix
 	TrustAuthenticated bool          // do not verify what a logged-in user submits
 	ReceivedSPF        bool          // add a Received-SPF field too
@@ -42,7 +43,8 @@ type Settings struct {
 	MaxMessages        int // of one SMTP session; 5000
 	Log                *slog.Logger
 
-	byDefault Route // Policy and Monitor
+	byDefault Route             // Policy and Monitor
+	written   map[string]string // see writes
 }
 
 // Options are fixed while a gate runs. The zero value of each member means its default.
@@ -116,6 +118,7 @@ func (g *Gate) Reload(s Settings) {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
 	s.byDefault = Route{Policy: s.Policy, Monitor: s.Monitor}
+	s.written = s.writes()
 	g.settings.Store(&s)
 }
 

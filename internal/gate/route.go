@@ -48,7 +48,7 @@ func matches(pattern, domain string) bool {
 
 // What is remembered of the recipients of a message.
 const (
-	maxRecipients = 1000
+	maxRecipients = 5000
 	maxRecipient  = 320 // octets: RFC 5321 4.5.3.1.1, 4.5.3.1.2
 )
 
@@ -65,31 +65,34 @@ func (t *transit) recipient(to string, answered bool) *milter.Response {
 		}
 		t.routes = append(t.routes, r)
 	}
-	if len(t.client.Recipients) < maxRecipients {
-		t.client.Recipients = append(t.client.Recipients, to[:min(len(to), maxRecipient)])
+	if len(t.client.Recipients) < maxRecipients && len(to) <= maxRecipient {
+		t.client.Recipients = append(t.client.Recipients, to)
+	} else {
+		t.forgotten++
 	}
 	return milter.RespContinue
 }
 
-// decide gives the verdict by the policy of the recipients, or the strictest where there are several, and whether it is carried out.
-func (t *transit) decide(e *verify.Evaluation) (v policy.Verdict, monitor bool) {
+// decide gives the verdict by the policy of the recipients, or the strictest where there are several.
+func (t *transit) decide(e *verify.Evaluation) (v policy.Verdict) {
 	routes := t.routes
 	if len(routes) == 0 {
 		routes = []*Route{&t.byDefault}
 	}
 	for i, r := range routes {
 		next := r.Policy.Decide(e)
-		if i == 0 || severity(next, r.Monitor) > severity(v, monitor) {
-			v, monitor = next, r.Monitor
+		next.Monitor = r.Monitor
+		if i == 0 || severity(next) > severity(v) {
+			v = next
 		}
 	}
-	return v, monitor
+	return v
 }
 
 var severities = []policy.Action{policy.Accept, policy.Mark, policy.Quarantine, policy.Defer, policy.Reject}
 
-func severity(v policy.Verdict, monitor bool) int {
-	if monitor {
+func severity(v policy.Verdict) int {
+	if v.Monitor {
 		return -1
 	}
 	return slices.Index(severities, v.Action)

@@ -18,11 +18,12 @@ import (
 // A transit is one message on its way through the gate.
 type transit struct {
 	*Settings
-	client verify.Client
-	begun  time.Time
-	routes []*Route        // of the recipients, each once
-	trust  string          // the rule by which it is not verified; empty if it is
-	verify *verify.Session // nil if it is not
+	client    verify.Client
+	begun     time.Time
+	routes    []*Route        // of the recipients, each once
+	forgotten int             // recipients that are not in client
+	trust     string          // the rule by which it is not verified; empty if it is
+	verify    *verify.Session // nil if it is not
 
 	signing  *dkim.Signing // of mail of our own; nil where it is not signed
 	unsigned error         // why it is not, though it should be
@@ -32,8 +33,8 @@ type transit struct {
 	headerBytes int
 	headerErr   error
 	headerEnded bool
-	forged      []forgery // in the order of the header
-	count       [2]int    // fields so far of each name that we write
+	forged      []forgery      // in the order of the header
+	count       map[string]int // fields so far of each name that we write, in lower case
 }
 
 // A forgery is a field that only we may write: the nth of its name, from 1.
@@ -98,17 +99,35 @@ func (t *transit) field(name, value string) {
 
 // watch finds forged fields, beyond the limits of the header too (RFC 8601 5).
 func (t *transit) watch(name, value string) {
-	switch {
-	case strings.EqualFold(name, resultsField):
-		t.count[0]++
-		field := message.Header{message.NewField(name, value)}
-		if len(authres.Forged(field, t.AuthservID)) > 0 {
-			t.forged = append(t.forged, forgery{resultsField, t.count[0]})
-		}
-	case strings.EqualFold(name, verdictField):
-		t.count[1]++
-		t.forged = append(t.forged, forgery{verdictField, t.count[1]})
+	written, ours := t.written[strings.ToLower(name)]
+	if !ours {
+		return
 	}
+	if t.count == nil {
+		t.count = map[string]int{}
+	}
+	t.count[written]++
+	if written == resultsField && len(authres.Forged(message.Header{message.NewField(name, value)}, t.AuthservID)) == 0 {
+		return // somebody else's
+	}
+	t.forged = append(t.forged, forgery{written, t.count[written]})
+}
+
+// writes are the names of the fields that we write, by their lower case: what comes with such a name was not written by us.
+func (s *Settings) writes() map[string]string {
+	names := map[string]string{}
+	add := func(name string) { names[strings.ToLower(name)] = name }
+	add(resultsField)
+	add(verdictField)
+	for _, r := range append(s.Routes, s.byDefault) {
+		if r.Policy == nil {
+			continue
+		}
+		for _, name := range r.Policy.Fields() {
+			add(name)
+		}
+	}
+	return names
 }
 
 // endHeader starts the look-ups that the header allows.
@@ -138,17 +157,16 @@ func (t *transit) body(chunk []byte) {
 	}
 }
 
-// judge ends the message: it gives what is so, what becomes of it, and whether that is only watched.
-func (t *transit) judge(canAdd bool) (e *verify.Evaluation, v policy.Verdict, monitor bool) {
+// judge ends the message.
+func (t *transit) judge(canAdd bool) (*verify.Evaluation, policy.Verdict) {
 	t.endHeader()
 	if t.verify != nil {
-		e = t.verify.End()
+		e := t.verify.End()
 		e.Client.Recipients = t.client.Recipients
-		v, monitor = t.decide(e)
-		return e, v, monitor
+		return e, t.decide(e)
 	}
 	t.signed = t.sign(canAdd)
-	return &verify.Evaluation{Client: t.client, Authenticated: true}, t.ownVerdict(), false
+	return &verify.Evaluation{Client: t.client, Authenticated: true}, t.ownVerdict()
 }
 
 func (t *transit) close() {
