@@ -14,8 +14,8 @@ import (
 
 // check says which key holds a value that cannot be, and why.
 func (c *Config) check() (key string, err error) {
-	if _, err := policy.Preset(c.Policy); err != nil {
-		return "policy", err
+	if _, err := policy.Named(c.Policy); err != nil {
+		return "policy", unlessPreset(err)
 	}
 	for _, k := range []struct {
 		key, value string
@@ -87,6 +87,14 @@ func (c *Config) checkNumbers() (key string, err error) {
 		}
 	}
 	return "", nil
+}
+
+// unlessPreset says which key an error in a file of its own is about. That of a preset says so itself.
+func unlessPreset(err error) error {
+	if strings.HasPrefix(err.Error(), "policy ") {
+		return err
+	}
+	return fmt.Errorf("policy: %w", err)
 }
 
 // resolverAddress adds the port that a name server has unless it says otherwise.

@@ -136,6 +136,35 @@ func TestErrorNamesFileLineColumnAndWhatWasMeant(t *testing.T) {
 	}
 }
 
+func TestPathsCountFromTheFolderOfTheFile(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("own.toml", "then = \"strict\"\n")
+	write("bad.toml", "[[rule]]\nname = \"x\"\nwhen = 'spf.rezult == \"fail\"'\naction = \"accept\"\n")
+	c, err := Load(write("good", "policy = \"own.toml\"\nstate_dir = \"state\"\nresolver.zone = \"/zone\"\n[[recipients]]\ndomains = [\"a.example\"]\npolicy = \"./own.toml\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, "own.toml")
+	if c.Policy != own || c.Recipients[0].Policy != own || c.StateDir != filepath.Join(dir, "state") || c.Resolver.Zone != "/zone" {
+		t.Errorf("got %+v", c)
+	}
+	_, err = Load(write("wrong", "\npolicy = \"bad.toml\"\n"))
+	if want := filepath.Join(dir, "wrong") + ":2:1: policy: " + filepath.Join(dir, "bad.toml") + ":3:"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want it to begin %s", err, want)
+	}
+	_, err = Load(write("none", "policy = \"none.toml\"\n"))
+	if err == nil || !strings.Contains(err.Error(), "none:1:1: policy: ") || !strings.Contains(err.Error(), "none.toml") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestFileThatCannotBeReadIsNamed(t *testing.T) {
 	for name, path := range map[string]string{"absent": filepath.Join(t.TempDir(), "none.toml"), "folder": t.TempDir()} {
 		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), path) {

@@ -28,8 +28,8 @@ func (c *Config) checkDomains() (key string, err error) {
 			seen[d] = true
 		}
 		if r.Policy != "" {
-			if _, err := policy.Preset(r.Policy); err != nil {
-				return at + "policy", fmt.Errorf("recipients: %w", err)
+			if _, err := policy.Named(r.Policy); err != nil {
+				return at + "policy", fmt.Errorf("recipients: %w", unlessPreset(err))
 			}
 		}
 		if modes := []string{"", Enforce, Monitor}; !slices.Contains(modes, r.Mode) {

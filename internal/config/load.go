@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -54,6 +55,7 @@ func Parse(name string, text []byte) (*Config, error) {
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(c); err != nil {
 		return nil, explain(name, text, err)
 	}
+	c.resolvePaths(filepath.Dir(name))
 	if key, err := c.check(); err != nil {
 		line, column := locate(text, key)
 		return nil, &Error{File: name, Line: line, Column: column, Err: err}

@@ -56,7 +56,16 @@ func Load(path string) (*Policy, error) {
 	return Parse(path, text)
 }
 
+var errNoFile = errors.New("not a file")
+
 func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // a folder, or a pipe that nobody writes to
+		err = &os.PathError{Op: "read", Path: path, Err: errNoFile}
+	}
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
