@@ -137,7 +137,7 @@ func (s signed) Equal(other ref.Val) ref.Val {
 }
 
 func (s signed) Type() ref.Type { return signatureType }
-func (s signed) Value() any     { return s.DKIM }
+func (s signed) Value() any     { return s }
 
 // provider tells CEL of the type of signatures.
 type provider struct{ types.Provider }
