@@ -27,6 +27,7 @@ func (s screen) outcome(o *outcome) {
 	s.arcRow(&e.ARC)
 	s.dmarcRow(&e.DMARC)
 	s.verdictRow(o.verdict)
+	s.watched(o.verdict)
 }
 
 // headline writes one header field, shortened to a line.
@@ -183,7 +184,14 @@ func (s screen) verdictRow(v policy.Verdict) {
 	if text == "" {
 		text = v.Reason
 	}
-	s.row("verdict", string(v.Action), rule, printable(text))
+	held := ""
+	switch {
+	case v.Redirect != "":
+		held = "redirected to " + v.Redirect
+	case v.Holding == policy.Header:
+		held = "delivered with a header field"
+	}
+	s.row("verdict", string(v.Action), rule, printable(text), held)
 }
 
 // trace writes how everything came about.

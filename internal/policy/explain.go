@@ -15,6 +15,9 @@ import (
 // explainSyntax says in our words why an expression cannot be read.
 func explainSyntax(text string, e *cel.Error) *fault {
 	at := offset(text, e.Location)
+	if strings.Contains(e.Message, "exceed") {
+		return &fault{at, errors.New(tooMuch)}
+	}
 	rest := text[at:]
 	switch word := firstWord(rest); {
 	case strings.HasPrefix(rest, "=") && !strings.HasPrefix(rest, "=="):
@@ -34,6 +37,8 @@ func explainSyntax(text string, e *cel.Error) *fault {
 	}
 	return &fault{at, fmt.Errorf("this cannot be read as an expression: %s", plainly(e.Message))}
 }
+
+const tooMuch = "the expression is too long, or its brackets lie too deep; make two rules of it"
 
 func firstWord(s string) string {
 	i := strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'z' })
@@ -75,7 +80,22 @@ func explainCheck(text string, parsed *cel.Ast, e *cel.Error) *fault {
 	if m := noOverload.FindStringSubmatch(e.Message); m != nil {
 		return &fault{at, wrongKinds(m[1], m[2])}
 	}
+	for said, meant := range inOurWords {
+		if strings.HasPrefix(e.Message, said) {
+			return &fault{at, errors.New(meant)}
+		}
+	}
 	return &fault{at, errors.New(plainly(e.Message))}
+}
+
+// inOurWords are what the library says of what it checks beside kinds.
+var inOurWords = map[string]string{
+	"expression node count exceeds":       tooMuch,
+	"comprehension exceeds nesting limit": "loops lie more than two deep; make two rules of it",
+	"invalid matches argument":            "the pattern cannot be read; it is one of RE2 (https://github.com/google/re2/wiki/Syntax)",
+	"invalid timestamp argument":          `this is no time; write it like timestamp("2026-11-01T12:00:00Z")`,
+	"invalid duration argument":           `this is no duration; write it like duration("36h")`,
+	"expected type 'bool'":                "this is not true or false; write a comparison, such as spf.result == \"fail\"",
 }
 
 // find gives the node of this id, and the dotted name that it begins or is a part of.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -139,8 +140,7 @@ func decode(name string, text []byte, into any) error {
 		return nil
 	case errors.As(err, &missing) && len(missing.Errors) > 0:
 		wrong = &missing.Errors[0]
-		key := wrong.Key()
-		err = unknownKey(strings.Join(key, "."), keysOf(into))
+		err = unknownKey(wrong.Key(), keysOf(into))
 	case errors.As(err, &wrong):
 		message := strings.TrimPrefix(wrong.Error(), "toml: ")
 		if rest, ok := strings.CutPrefix(message, "cannot decode TOML "); ok {
@@ -155,10 +155,16 @@ func decode(name string, text []byte, into any) error {
 	return &Error{File: name, Line: l, Column: c, Err: err}
 }
 
-func unknownKey(key string, known []string) error {
-	word := last(key)
-	if guess := nearest(word, known); guess != "" {
+// unknownKey names the part of a dotted key that there is not.
+func unknownKey(key, known []string) error {
+	word := ""
+	for _, part := range key {
+		if word = part; !slices.Contains(known, part) {
+			break
+		}
+	}
+	if guess := nearest(word, known); guess != "" && guess != word {
 		return fmt.Errorf("%s: no such key; did you mean %s?", clipped(word), guess)
 	}
-	return fmt.Errorf("%s: no such key; there are %s", clipped(word), strings.Join(known, ", "))
+	return fmt.Errorf("%s: no such key here; there are %s", clipped(word), strings.Join(known, ", "))
 }

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -185,7 +184,7 @@ func boxed(s string) ref.Val {
 			return v
 		}
 	}
-	return types.String(strings.ToValidUTF8(s, "\uFFFD"))
+	return types.String(s)
 }
 
 // when is the time that rules see.
