@@ -221,6 +221,8 @@ func (s screen) policySteps(steps []policy.Step) {
 			note = "this rule decides"
 		case step.Monitor && step.Matches:
 			note = "this rule only watches"
+		case step.Skipped:
+			said, note = "-", "not asked about our own users: it does not name authenticated"
 		}
 		s.row("rule", said, printable(step.Rule)+": "+printable(oneLine(step.When)), note, printable(step.Error))
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
@@ -103,4 +104,25 @@ func TestTrustedSealStandsInForWhatItsForwarderBroke(t *testing.T) {
 	check(t, "perhaps vouched for", message(spf("fail", "-all"), foreign, judged("fail", "reject"), vouched("temperror")),
 		"defer 451 4.7.29", "defer 451 4.7.29", "defer 451 4.7.29")
 	check(t, "perhaps, but good anyway", message(vouched("temperror")), "accept", "accept", "accept")
+}
+
+func TestOnlyARuleThatNamesAuthenticatedIsAskedAboutOurOwnUsers(t *testing.T) {
+	own := &verify.Evaluation{Authenticated: true}
+	for when, want := range map[string]Action{
+		`true`:                   Accept,
+		`unauthenticated`:        Accept,
+		`client.mail_from == ""`: Accept,
+		`client.ptr[7] == "x"`:   Accept,
+		`authenticated`:          Mark,
+		`authenticated && client.mail_from == ""`:  Mark,
+		`!authenticated || client.mail_from == ""`: Mark,
+		`!authenticated && client.mail_from == ""`: Accept,
+	} {
+		if v := oneRule(t, when).Decide(own); v.Action != want {
+			t.Errorf("%s: got %s, want %s", when, v.Action, want)
+		}
+	}
+	if steps := oneRule(t, "true").Trace(own, time.Time{}); !steps[0].Skipped || steps[0].Decides {
+		t.Errorf("got %+v, want it skipped", steps)
+	}
 }

@@ -66,6 +66,7 @@ type expression struct {
 	program cel.Program
 	typ     *cel.Type
 	only    *name // set where it is nothing but a name
+	own     bool  // it names authenticated, so that it means our own users' mail too
 }
 
 // compile reads an expression.
@@ -105,7 +106,8 @@ func compile(text string) (*expression, *fault) {
 	if err != nil {
 		return nil, &fault{0, errors.New(plainly(err.Error()))}
 	}
-	return &expression{program: program, typ: checked.OutputType(), only: nameOf(checked.NativeRep(), checked.NativeRep().Expr())}, nil
+	a := checked.NativeRep()
+	return &expression{program: program, typ: checked.OutputType(), only: nameOf(a, a.Expr()), own: mentions(a, "authenticated")}, nil
 }
 
 // eval gives the value of the expression for a message. It does not panic: the library recovers, and so that we need not trust in
@@ -140,6 +142,16 @@ func hasLoop(a *celast.AST) bool {
 		found = found || e.Kind() == celast.ComprehensionKind
 	}))
 	return found
+}
+
+// mentions tells whether an expression speaks of a name.
+func mentions(a *celast.AST, n string) bool {
+	for _, r := range a.ReferenceMap() {
+		if r.Name == n {
+			return true
+		}
+	}
+	return false
 }
 
 // nameOf is the name that an expression is, or nil.

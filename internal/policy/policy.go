@@ -108,6 +108,9 @@ func (p *Policy) Fields() []string {
 }
 
 // Decide is the verdict of the first rule that matches; a message that none matches is accepted.
+//
+// Of what our own users send nothing was verified, and a rule written with mail from outside in mind would take that for a failure. So
+// only a rule that names authenticated is asked about it.
 func (p *Policy) Decide(e *verify.Evaluation) Verdict { return p.DecideAt(e, time.Time{}) }
 
 // DecideAt decides as at this time; the present if zero.
@@ -118,6 +121,9 @@ func (p *Policy) DecideAt(e *verify.Evaluation, now time.Time) Verdict {
 	var watched []Watched
 	for i := range p.rules {
 		r := &p.rules[i]
+		if !r.concerns(e) {
+			continue
+		}
 		holds, err := r.when.holds(s)
 		if err == nil && !holds {
 			continue
@@ -141,6 +147,7 @@ type Step struct {
 	Matches bool   `json:"matches"`
 	Monitor bool   `json:"monitor,omitempty"`
 	Decides bool   `json:"decides,omitempty"`
+	Skipped bool   `json:"skipped,omitempty"` // it was not asked: the message is from our own users, of whom it does not speak
 	Error   string `json:"error,omitempty"`
 }
 
@@ -153,8 +160,14 @@ func (p *Policy) Trace(e *verify.Evaluation, now time.Time) []Step {
 	steps := make([]Step, 0, len(p.rules))
 	for i := range p.rules {
 		r := &p.rules[i]
+		step := Step{Rule: r.name, When: r.source, Monitor: r.monitor}
+		if !r.concerns(e) {
+			step.Skipped = true
+			steps = append(steps, step)
+			continue
+		}
 		holds, err := r.when.holds(s)
-		step := Step{Rule: r.name, When: r.source, Matches: holds, Monitor: r.monitor}
+		step.Matches = holds
 		if err != nil {
 			step.Error = err.Error()
 		}

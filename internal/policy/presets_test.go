@@ -61,6 +61,22 @@ func TestPresetsInTOMLDecideAsTheRulesInGoDid(t *testing.T) {
 	}
 }
 
+// Making values costs more than comparing them: a message that passes every rule of strict makes none.
+func TestDecidingOnAnAcceptedMessageTakesNoMemory(t *testing.T) {
+	p, err := Preset("strict")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := message()
+	if v := p.Decide(e); v.Action != Accept {
+		t.Fatalf("got %+v, want it accepted", v)
+	}
+	// The race detector has pools forget things now and then.
+	if n := testing.AllocsPerRun(200, func() { p.Decide(e) }); n > 10 {
+		t.Errorf("%v allocations, want next to none", n)
+	}
+}
+
 func BenchmarkDecideByClosures(b *testing.B) {
 	e := message()
 	b.ReportAllocs()

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"fmt"
+
+	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
 // A rule is one of a policy, ready to be asked.
@@ -19,6 +21,9 @@ type rule struct {
 	holding  Holding
 	redirect string
 }
+
+// concerns tells whether the rule is to be asked about a message at all.
+func (r *rule) concerns(e *verify.Evaluation) bool { return !e.Authenticated || r.when.own }
 
 // verdict is what the rule does about a message that it matches, or that it could not be asked about.
 func (r *rule) verdict(s *subject, err error) Verdict {
