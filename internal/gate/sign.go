@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
 )
 
@@ -55,10 +56,15 @@ func (t *transit) sign(canAdd bool) []message.Field {
 	return fields
 }
 
-// ownVerdict is the verdict on mail of our own: it is let in, unless it should have been signed and was not.
-func (t *transit) ownVerdict() policy.Verdict {
+// ownVerdict is the verdict on mail of our own: it is let in, unless a rule for such mail says otherwise, or it should have been signed
+// and was not.
+func (t *transit) ownVerdict(e *verify.Evaluation) policy.Verdict {
 	if t.unsigned == nil {
-		return policy.Verdict{Action: policy.Accept, Rule: t.trust}
+		v := t.decide(e)
+		if v.Action == policy.Accept {
+			v.Rule = t.trust
+		}
+		return v
 	}
 	code := "550 5.7.1"
 	if t.Unsigned == policy.Defer {

@@ -145,3 +145,21 @@ func TestMessagesForForwardersAreSealed(t *testing.T) {
 		t.Errorf("sealed for a recipient that does not forward:\n%s", list(modifications))
 	}
 }
+
+func TestRuleForOwnMailIsAskedAboutIt(t *testing.T) {
+	d := ruled(t, `
+then = "strict"
+
+[[rule]]
+name = "no-spoofing"
+when = 'authenticated && !isSubdomain(domainOf(client.mail_from), "ours.example")'
+action = "reject"
+reply = "550 5.7.1 Send as an address of ours.example, not as {client.mail_from}"
+`, nil)
+	m := ours
+	_, action := d.deliver(t, m)
+	wantAction(t, action, milter.ActionAccept)
+	m.from = "ceo@theirs.example"
+	_, action = d.deliver(t, m)
+	wantRefused(t, action, "550 5.7.1 Send as an address of ours.example, not as ceo@theirs.example")
+}

@@ -166,7 +166,8 @@ func (t *transit) judge(canAdd bool) (*verify.Evaluation, policy.Verdict) {
 		return e, t.decide(e)
 	}
 	t.signed = t.sign(canAdd)
-	return &verify.Evaluation{Client: t.client, Authenticated: true}, t.ownVerdict()
+	e := &verify.Evaluation{Client: t.client, Authenticated: true}
+	return e, t.ownVerdict(e)
 }
 
 func (t *transit) close() {
