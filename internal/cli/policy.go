@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatepost-mail/gatepost/internal/nearest"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 )
 
@@ -47,7 +48,7 @@ func readPolicy(cmd *cobra.Command, flag, name string) (*policy.Policy, error) {
 
 func noSuchPreset(cmd *cobra.Command, flag, name string) error {
 	return usageError(cmd, "%s%q: no such preset or file; the presets are %s%s", flag, name, strings.Join(policy.Names(), ", "),
-		didYouMean("", nearest(name, policy.Names())))
+		didYouMean("", nearest.Word(name, policy.Names())))
 }
 
 const policyListHelp = `List the presets, the most lenient first.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/gatepost-mail/gatepost/internal/nearest"
 )
 
 // keys lists every key that there is, with its table: "limits.queries".
@@ -66,46 +68,10 @@ func kindOf(key string) string {
 
 // unknownKey says so, and what was likely meant.
 func unknownKey(key string) error {
-	if len(key) > 100 {
-		key = key[:100]
+	if guess := nearest.Word(key, keys()); guess != "" {
+		return fmt.Errorf("%s: no such key; did you mean %s?", key, guess)
 	}
-	best, distance := "", 3 // two slips of the pen are a guess, three are another word
-	for _, known := range keys() {
-		d := edits(key, known)
-		if last(known) == last(key) { // the right key in the wrong table
-			d = 1
-		}
-		if d < distance {
-			best, distance = known, d
-		}
-	}
-	if best == "" {
-		return fmt.Errorf("%s: no such key", key)
-	}
-	return fmt.Errorf("%s: no such key; did you mean %s?", key, best)
-}
-
-func last(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
-
-// edits counts the letters to put in, leave out or change to make b of a (Levenshtein).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
+	return fmt.Errorf("%.100s: no such key", key)
 }
 
 // locate finds where a key gets its value in a text that was parsed already: "limits.queries", or "recipients[1].policy" in the second

@@ -10,6 +10,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	celast "cel.dev/cel-go/common/ast"
+
+	"github.com/gatepost-mail/gatepost/internal/nearest"
 )
 
 // explainSyntax says in our words why an expression cannot be read.
@@ -164,7 +166,7 @@ func unknownName(typed string) error {
 	for _, n := range names {
 		all = append(all, n.name)
 	}
-	if guess := nearest(typed, all); guess != "" {
+	if guess := nearest.Word(typed, all); guess != "" {
 		return fmt.Errorf("%s: no such name; did you mean %s?", clipped(typed), guess)
 	}
 	first, _, _ := strings.Cut(typed, ".")
@@ -179,7 +181,7 @@ func unknownFunction(typed string) error {
 	for _, f := range functions {
 		all = append(all, f.name)
 	}
-	if guess := nearest(typed, all); guess != "" {
+	if guess := nearest.Word(typed, all); guess != "" {
 		return fmt.Errorf("%s: no such function; did you mean %s?", clipped(typed), guess)
 	}
 	return fmt.Errorf("%s: no such function; docs/policy.md lists them", clipped(typed))
@@ -190,7 +192,7 @@ func unknownMember(typed string) error {
 	for _, m := range members {
 		all = append(all, m.name)
 	}
-	if guess := nearest(typed, all); guess != "" {
+	if guess := nearest.Word(typed, all); guess != "" {
 		return fmt.Errorf("%s: a signature has no such member; did you mean %s?", clipped(typed), guess)
 	}
 	return fmt.Errorf("%s: a signature has no such member; it has %s", clipped(typed), strings.Join(all, ", "))
@@ -213,26 +215,6 @@ func wrongKinds(function, kinds string) error {
 	}
 	return fmt.Errorf("%s does not take %s", operator, kinds)
 }
-
-// nearest is the word that was likely meant: with at most two letters changed, or one of the same last part.
-func nearest(typed string, words []string) string {
-	if len(typed) > longestName {
-		return ""
-	}
-	best, distance := "", 3
-	for _, w := range words {
-		d := edits(lower(typed), lower(w))
-		if last(w) == last(typed) && strings.Contains(w, ".") {
-			d = min(d, 2)
-		}
-		if d < distance && d < len(w) {
-			best, distance = w, d
-		}
-	}
-	return best
-}
-
-func last(s string) string { return s[strings.LastIndexByte(s, '.')+1:] }
 
 // clipped bounds what an error says again.
 func clipped(s string) string { return part(s, domainLength) }

@@ -36,7 +36,7 @@ var functions = []function{
 		one("localPart", str, str, func(v ref.Val) ref.Val { return types.String(localPart(plain(v))) })},
 	{"lower", "lower(text)", "ASCII letters in lower case",
 		one("lower", str, str, func(v ref.Val) ref.Val { return types.String(lower(plain(v))) })},
-	{"resembles", "resembles(domain, own)", "whether a domain looks like another but neither is it nor lies beneath it: one letter differs, or 0 stands for o, rn for m and the like, or the other's name is in it",
+	{"resembles", "resembles(domain, own)", "whether a domain looks like another but neither is it nor lies beneath it: one letter differs, two are swapped, or 0 stands for o, rn for m and the like, or the other's name is in it",
 		two("resembles", str, str, cel.BoolType, func(a, b ref.Val) ref.Val { return types.Bool(resembles(plain(a), plain(b))) })},
 	{"either", "either(text, text)", "the first, or the second if the first is empty",
 		two("either", str, str, str, either)},

@@ -9,6 +9,8 @@ import (
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+
+	"github.com/gatepost-mail/gatepost/internal/nearest"
 )
 
 // lint finds what compiles but cannot be meant: a result compared with a word that no result can be, an address that is no network,
@@ -65,7 +67,7 @@ func impossible(text string, a *celast.AST, named, compared celast.Expr) *fault 
 		return nil
 	}
 	hint := fmt.Sprintf("it is one of %s", listed(words))
-	if guess := nearest(s, words); guess != "" {
+	if guess := nearest.Word(s, words); guess != "" {
 		hint = fmt.Sprintf("did you mean %q?", guess)
 	}
 	return &fault{position(text, a, compared), fmt.Errorf("%s is never %q; %s", what, clipped(s), hint)}

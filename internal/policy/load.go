@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/gatepost-mail/gatepost/internal/nearest"
 )
 
 // The bounds of a file: one that is larger is something else.
@@ -163,7 +165,7 @@ func unknownKey(key, known []string) error {
 			break
 		}
 	}
-	if guess := nearest(word, known); guess != "" && guess != word {
+	if guess := nearest.Word(word, known); guess != "" && guess != word {
 		return fmt.Errorf("%s: no such key; did you mean %s?", clipped(word), guess)
 	}
 	return fmt.Errorf("%s: no such key here; there are %s", clipped(word), strings.Join(known, ", "))

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/idna"
+
+	"github.com/gatepost-mail/gatepost/internal/nearest"
 )
 
 // longestName bounds what is compared: no domain is longer (RFC 1035 2.3.4).
@@ -27,7 +29,7 @@ func resembles(domain, own string) bool {
 	if len(name) >= leastPart && strings.Contains(a, look(name)) {
 		return true
 	}
-	return len(b) >= leastPart && edits(a, b) == 1
+	return len(b) >= leastPart && nearest.Edits(a, b) == 1
 }
 
 // leastPart is how long our name has to be for a part of another to mean anything.
@@ -50,24 +52,3 @@ var fold = strings.NewReplacer(
 	"à", "a", "á", "a", "â", "a", "ä", "a", "ã", "a", "å", "a", "è", "e", "é", "e", "ê", "e", "ë", "e", "ì", "i", "í", "i", "î", "i", "ï", "i", "ı", "i",
 	"ò", "o", "ó", "o", "ô", "o", "ö", "o", "õ", "o", "ø", "o", "ù", "u", "ú", "u", "û", "u", "ü", "u", "ç", "c", "ñ", "n", "ý", "y", "ÿ", "y", "ß", "ss", "ł", "l", "š", "s", "ž", "z",
 )
-
-// edits counts the letters to put in, leave out or change to make b of a (Levenshtein).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
-}

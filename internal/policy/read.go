@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+
+	"github.com/gatepost-mail/gatepost/internal/nearest"
 )
 
 var (
@@ -191,7 +193,7 @@ func (d *document) quarantine(i int, w *written, r *rule) error {
 }
 
 func wrongWord(typed string, known []string) error {
-	if guess := nearest(typed, known); guess != "" && typed != "" {
+	if guess := nearest.Word(typed, known); guess != "" && typed != "" {
 		return fmt.Errorf("%q: there is no such; did you mean %s?", clipped(typed), guess)
 	}
 	return fmt.Errorf("%q: there are %s", clipped(typed), strings.Join(known, ", "))
