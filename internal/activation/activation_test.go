@@ -102,9 +102,12 @@ func TestSocketsComeByTheirNames(t *testing.T) {
 	path := filepath.Join(dir, "milter")
 	tcp, unix, web := listen(t, "tcp", "127.0.0.1:0"), listen(t, "unix", path), listen(t, "tcp", "127.0.0.1:0")
 	cmd, out := activate(t, "LISTEN_FDS=3 LISTEN_FDNAMES=milter:milter:web", file(t, tcp), file(t, unix), file(t, web))
-	for ln, want := range map[net.Listener]string{tcp: `milter 0 tcp ""`, unix: `milter 1 unix ""`, web: `web 0 tcp ""`} {
-		if got := hear(t, ln); got != want {
-			t.Errorf("got %q, want %q", got, want)
+	for _, c := range []struct {
+		ln   net.Listener
+		want string
+	}{{tcp, `milter 0 tcp ""`}, {unix, `milter 1 unix ""`}, {web, `web 0 tcp ""`}} { // in the order in which they are answered
+		if got := hear(t, c.ln); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}
 	if err := cmd.Wait(); err != nil || out.String() != "end 0 <nil>\n" {
