@@ -14,27 +14,6 @@ import (
 
 const example = "../../docs/gatepost.example.toml"
 
-func TestExampleShowsEveryKeyWithItsDefault(t *testing.T) {
-	got, err := Load(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Default()
-	want.AuthservID = "mx.example.org"
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the example says\n%+v\nwant the defaults\n%+v", got, want)
-	}
-	text, err := os.ReadFile(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range keys() {
-		if line, _ := locate(text, key); line == 1 && !strings.Contains(string(text), "["+key+"]") {
-			t.Errorf("the example does not show %s", key)
-		}
-	}
-}
-
 func TestEmptyFileIsTheDefault(t *testing.T) {
 	got, err := Parse("empty", nil)
 	if err != nil || !reflect.DeepEqual(got, Default()) {
