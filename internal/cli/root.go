@@ -51,6 +51,7 @@ func rootCommand() *cobra.Command {
 	addCommonFlags(root.PersistentFlags())
 	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), serveCommand(),
 		configCommand(), reloadCommand(), statusCommand(), postfixCommand(), versionCommand())
+	root.AddCommand(manualCommand(root))
 	root.SetHelpCommand(helpCommand(root))
 	completeShells(root)
 	plainUsage(root)
