@@ -163,6 +163,20 @@ func TestAnswersExpire(t *testing.T) {
 	}
 }
 
+func TestCacheTellsWhatItKnew(t *testing.T) {
+	server := dnstest.Start(t, `example.com. TXT "x"`)
+	hits := map[bool]int{}
+	c := dns.NewClient(dns.ClientOptions{Servers: []string{server.Addr}, Cached: func(hit bool) { hits[hit]++ }})
+	for range 3 {
+		if _, err := c.Lookup(t.Context(), "example.com", dns.TypeTXT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hits[true] != 2 || hits[false] != 1 {
+		t.Errorf("got %d hits and %d misses, want 2 and 1", hits[true], hits[false])
+	}
+}
+
 func TestOneQuestionInFlight(t *testing.T) {
 	server := dnstest.Start(t, zone)
 	server.Delay("example.com", 100*time.Millisecond)

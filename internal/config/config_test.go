@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,35 +13,6 @@ import (
 )
 
 const example = "../../docs/gatepost.example.toml"
-
-func TestExampleShowsEveryKeyWithItsDefault(t *testing.T) {
-	got, err := Load(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Default()
-	want.AuthservID = "mx.example.org"
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the example says\n%+v\nwant the defaults\n%+v", got, want)
-	}
-	text, err := os.ReadFile(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text = exampleTables.ReplaceAll(text, []byte("$1"))
-	if _, err := Parse(example, text); err != nil {
-		t.Errorf("with its example tables: %v", err)
-	}
-	for _, key := range keys() {
-		place := strings.Replace(key, "recipients.", "recipients[0].", 1)
-		if line, _ := locate(text, place); line == 1 && !strings.Contains(string(text), "["+key+"]") {
-			t.Errorf("the example does not show %s", key)
-		}
-	}
-}
-
-// exampleTables finds what a comment keeps from being read: a table that may be there several times, and its keys.
-var exampleTables = regexp.MustCompile(`(?m)^# (\[\[.*|\w+ = )`)
 
 func TestEmptyFileIsTheDefault(t *testing.T) {
 	got, err := Parse("empty", nil)

@@ -34,16 +34,20 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Load reads a file. The error is an [*Error], or that of reading it.
 func Load(path string) (*Config, error) {
+	text, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, text)
+}
+
+func read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	return Parse(path, text)
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // Parse reads the text of a file of this name.

@@ -3,7 +3,26 @@ package config
 import (
 	"os"
 	"path/filepath"
+
+	"github.com/pelletier/go-toml/v2"
 )
+
+// StateDirOf is the state directory that a file names, or else the default. That something else is wrong with the file does not matter.
+func StateDirOf(path string) (string, error) {
+	text, err := read(path)
+	if err != nil {
+		return "", err
+	}
+	c := Default()
+	var only struct {
+		StateDir string `toml:"state_dir"`
+	}
+	if toml.Unmarshal(text, &only) == nil && only.StateDir != "" {
+		c.StateDir = only.StateDir
+	}
+	c.resolvePaths(filepath.Dir(path))
+	return c.StateDir, nil
+}
 
 // DefaultStateDir is where what must outlast the program is kept unless a file says otherwise: where systemd says, in the place for
 // that of the system, or in that of the user.
