@@ -10,6 +10,7 @@ import (
 
 	"github.com/d--j/go-milter"
 
+	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 )
 
@@ -17,6 +18,7 @@ import (
 func (s *session) end(m milter.Modifier) *milter.Response {
 	t := s.transit
 	if max := s.gate.settings.Load().MaxMessages; s.count > max {
+		s.gate.metrics.LimitReached(metrics.LimitMessages)
 		s.gate.log().Warn("too many messages in one session", "client_ip", addr(s.ip), "limit", max)
 		return tooMany
 	}
@@ -34,6 +36,7 @@ func (s *session) end(m milter.Modifier) *milter.Response {
 	}
 	r.forged, r.refused = len(t.forged), refusal != nil
 	r.write(t.Log)
+	s.gate.count(t, &r)
 	if refusal == nil {
 		return milter.RespAccept
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/d--j/go-milter"
 
+	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
@@ -51,6 +52,7 @@ type Settings struct {
 type Options struct {
 	MaxSessions int           // connections at once; further ones wait; 500
 	IdleTimeout time.Duration // how long a mail server may be silent; 2 h
+	Metrics     *metrics.Metrics
 }
 
 const (
@@ -64,6 +66,7 @@ const (
 // A Gate answers mail servers on any number of listeners.
 type Gate struct {
 	settings atomic.Pointer[Settings]
+	metrics  *metrics.Metrics // nil counts nothing
 	server   *milter.Server
 	slots    chan struct{} // one element for each connection
 	quit     chan struct{} // closed when no more connections are taken
@@ -85,7 +88,7 @@ func New(o Options, s Settings) *Gate {
 	}
 	g := &Gate{
 		slots: make(chan struct{}, o.MaxSessions), quit: make(chan struct{}), empty: make(chan struct{}),
-		conns: map[*conn]struct{}{},
+		conns: map[*conn]struct{}{}, metrics: o.Metrics,
 	}
 	g.Reload(s)
 	g.server = milter.NewServer(

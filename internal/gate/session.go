@@ -48,6 +48,7 @@ func (s *session) step(name string, do func()) (resp *milter.Response, err error
 
 func (s *session) panicked(step string, value any) {
 	s.broken = true
+	s.gate.metrics.Panic()
 	s.gate.log().Error("panic", "step", step, "client_ip", addr(s.ip), "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 }
 

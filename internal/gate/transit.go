@@ -29,6 +29,7 @@ type transit struct {
 	unsigned error         // why it is not, though it should be
 	signed   []message.Field
 
+	bytes       int64 // of header and body
 	header      message.Header
 	headerBytes int
 	headerErr   error
@@ -79,6 +80,7 @@ func (s *Settings) own(ip netip.Addr) bool {
 // field takes in a header field, as long as there is room, and notes whether it is one that only we may write.
 func (t *transit) field(name, value string) {
 	name = strings.TrimRight(name, " \t") // RFC 5322 4.5.8: white space before the colon
+	t.bytes += int64(len(name) + len(value) + len(":\r\n"))
 	t.watch(name, value)
 	if t.headerErr != nil || t.headerEnded || t.verify == nil && t.Signers == nil {
 		return
@@ -148,6 +150,7 @@ func (t *transit) endHeader() {
 }
 
 func (t *transit) body(chunk []byte) {
+	t.bytes += int64(len(chunk))
 	t.endHeader() // a mail server that does not tell where the header ends
 	switch {
 	case t.verify != nil:

@@ -13,8 +13,12 @@ type Evaluation struct {
 	ARC    ARC      `json:"arc"`
 	DMARC  DMARC    `json:"dmarc"`
 	Author Author   `json:"author,omitzero"`
-	Limits []string `json:"limits,omitempty"` // the bounds that were reached, each with its reason
-	Trace  []string `json:"trace,omitempty"`
+	Limits []string `json:"limits,omitempty"` // the bounds on reading that were reached, each with its reason
+
+	// Reached are all the bounds that were, those that show in a result by its reason too.
+	Reached []Limit `json:"-"`
+
+	Trace []string `json:"trace,omitempty"`
 
 	// Authenticated is true for submissions by our own users and from our own networks: nothing was verified.
 	Authenticated bool `json:"authenticated,omitempty"`
@@ -41,6 +45,18 @@ func (e *Evaluation) Unknown() string {
 	}
 	return ""
 }
+
+// A Limit is a bound on what one message can make us do.
+type Limit string
+
+// The limits.
+const (
+	LimitHeader     Limit = "header"     // bytes or fields of the header, or of From
+	LimitBody       Limit = "body"       // bytes of the message
+	LimitQueries    Limit = "queries"    // DNS queries
+	LimitTime       Limit = "time"       // for look-ups
+	LimitSignatures Limit = "signatures" // looked at
+)
 
 // A Client is who handed the message to us, and the envelope.
 type Client struct {

@@ -2,9 +2,11 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/arc"
@@ -21,7 +23,9 @@ type Session struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	resolver dns.Resolver
-	trace    *trace // nil unless asked for
+	asked    *counter
+	late     atomic.Bool // the time for look-ups was not enough
+	trace    *trace      // nil unless asked for
 
 	client   Client
 	mailFrom spf.Result
@@ -56,7 +60,8 @@ func (v *Verifier) Begin(ctx context.Context, c Client) *Session {
 	s := &Session{o: v.o, client: c, panicked: make(chan taskPanic, 1)}
 	s.client.IP = c.IP.Unmap()
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.resolver = dns.Limit(v.o.Resolver, v.o.MaxQueries)
+	s.asked = &counter{next: dns.Limit(v.o.Resolver, v.o.MaxQueries)}
+	s.resolver = s.asked
 	if v.o.Trace {
 		s.trace = &trace{next: s.resolver}
 		s.resolver = s.trace
@@ -82,6 +87,9 @@ func (s *Session) start(task func(context.Context)) {
 			}
 		}()
 		task(ctx)
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			s.late.Store(true)
+		}
 	})
 }
 
@@ -156,7 +164,10 @@ func (s *Session) count(n int) bool {
 
 // End waits for what was started, within the time that the message has, and says what is so.
 func (s *Session) End() *Evaluation {
-	timer := time.AfterFunc(s.o.Timeout, s.cancel)
+	timer := time.AfterFunc(s.o.Timeout, func() {
+		s.late.Store(true)
+		s.cancel()
+	})
 	defer timer.Stop()
 
 	s.tasks.Wait()
@@ -171,6 +182,7 @@ func (s *Session) End() *Evaluation {
 	s.judgeSignatures(e)
 	s.judgeAuthor(e)
 	s.judgeVouch(e)
+	e.Reached = s.reached(e)
 	if s.trace != nil {
 		e.Trace = append(s.trace.lines(), rewritten(s.client.MailFrom)...)
 	}
