@@ -130,11 +130,30 @@ func TestDataGoesOneWay(t *testing.T) {
 		"internal/verify": {"internal/policy", "internal/gate", "internal/config"},
 		"internal/policy": {"internal/gate", "internal/config"},
 		"internal/config": {"internal/gate"},
+		"internal/store":  {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/observe", "internal/exceptions"},
 	}
 	for _, p := range packages(t) {
 		for _, name := range below[p.name()] {
 			if slices.Contains(p.own(), name) {
 				t.Errorf("%s imports %s: bytes become an Evaluation, and that a Verdict, never the other way", p.name(), name)
+			}
+		}
+	}
+}
+
+func TestOnlyTheStoreKnowsSQLAndItKnowsNoProtocol(t *testing.T) {
+	for _, p := range packages(t) {
+		inside := p.name() == "internal/store" || strings.HasPrefix(p.name(), "internal/store/")
+		for _, path := range p.Imports {
+			name := strings.TrimPrefix(path, module)
+			_, protocol := protocols[name]
+			switch {
+			case inside && protocol:
+				t.Errorf("%s imports %s: the store has rows, and knows no protocol", p.name(), name)
+			case !inside && (path == "database/sql" || strings.HasPrefix(path, "modernc.org/") || strings.HasPrefix(path, "github.com/pressly/")):
+				t.Errorf("%s imports %s: only internal/store knows SQL", p.name(), path)
+			case name == "internal/store/storetest":
+				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			}
 		}
 	}
