@@ -199,16 +199,6 @@ func goOn(t *testing.T, dir string, algorithms []string) {
 	}
 }
 
-// workplace is in memory where there is such a place: a killed process leaves behind what it wrote, on a disk or not.
-func workplace(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "gatepost-crash")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 // random is what differs from one run to the next: the keys themselves.
 var random = regexp.MustCompile(`p=[A-Za-z0-9+/=]+`)
 

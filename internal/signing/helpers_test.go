@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,7 +80,7 @@ type bench struct {
 // newBench makes a rotor for example.com and those below it. Keys are Ed25519 unless the configuration is changed: they are quick.
 func newBench(t *testing.T, change func(*Config, *Options)) *bench {
 	t.Helper()
-	dir, err := OpenDirectory(filepath.Join(t.TempDir(), "keys"))
+	dir, err := OpenDirectory(filepath.Join(workplace(t), "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,4 +200,14 @@ func (b *bench) want(states string, signers ...string) {
 	if !slices.Equal(got, signers) {
 		b.t.Errorf("%v sign, want %v", got, signers)
 	}
+}
+
+// workplace is in memory where there is such a place: a killed process leaves behind what it wrote, on a disk or not.
+func workplace(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "gatepost-crash")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }

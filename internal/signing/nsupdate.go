@@ -93,8 +93,10 @@ func (z *updateZone) change(ctx context.Context, name, before, after string) err
 	if len(present) == 0 {
 		m.RRsetNotUsed([]dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeTXT}}, &dns.CNAME{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeCNAME}}})
 	} else {
-		m.Used(present)
-		m.Remove(present)
+		for _, rr := range present { // each in its own copy: both mark what they are given
+			m.Used([]dns.RR{dns.Copy(rr)})
+			m.Remove([]dns.RR{dns.Copy(rr)})
+		}
 	}
 	if after != "" {
 		header := dns.RR_Header{Name: owner, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: z.ttl}
@@ -175,8 +177,14 @@ func tsigFault(answer *dns.Msg, err error) string {
 }
 
 func refused(answer *dns.Msg, z *updateZone) error {
-	return fmt.Errorf("it says %s; let it grant the key %s the TXT records below _domainkey of %s",
-		dns.RcodeToString[answer.Rcode], strings.TrimSuffix(z.secret.name, "."), z.zone)
+	word := dns.RcodeToString[answer.Rcode]
+	switch answer.Rcode {
+	case dns.RcodeRefused:
+		return fmt.Errorf("it says %s; let it grant the key %s the TXT records below _domainkey of %s", word, strings.TrimSuffix(z.secret.name, "."), z.zone)
+	case dns.RcodeNotZone, dns.RcodeNotAuth:
+		return fmt.Errorf("it says %s; name the primary server of the zone %s", word, z.zone)
+	}
+	return fmt.Errorf("it says %s", word)
 }
 
 // holds tells whether records are the one that is wanted, or none where none is wanted.

@@ -44,6 +44,8 @@ func explainJSON(text []byte, err error) error {
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("line %d: %v", lineAt(text, syntax.Offset), err)
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Errorf("line %d: a %s is in the wrong place", lineAt(text, kind.Offset), kind.Value)
 	case errors.As(err, &kind):
 		return fmt.Errorf("line %d: %s cannot be a %s", lineAt(text, kind.Offset), kind.Field, kind.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
