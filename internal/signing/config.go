@@ -236,3 +236,6 @@ func (s *Settings) SDIDs() []string {
 	}
 	return all
 }
+
+// Algorithms are those that new keys are made for.
+func (s *Settings) Algorithms() []Algorithm { return s.algorithms }

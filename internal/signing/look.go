@@ -28,9 +28,12 @@ type Views struct {
 	server        func(host string) dns.Resolver // for a test's own ports
 }
 
-// NewViews looks from each name server by itself, "host" or "host:port".
+// NewViews looks from each name server by itself, "host" or "host:port"; without any, from those of the system.
 func NewViews(servers []string, authoritative bool) Views {
 	v := Views{Authoritative: authoritative}
+	if len(servers) == 0 {
+		v.Resolvers = []View{{"resolver", dns.NewClient(dns.ClientOptions{CacheEntries: -1, Rounds: 1})}}
+	}
 	for _, s := range servers {
 		v.Resolvers = append(v.Resolvers, View{s, plainClient(s)})
 	}

@@ -59,20 +59,36 @@ func NewUpdates(zones []UpdateConfig) (Publisher, error) {
 	return u, nil
 }
 
+// Server is the name server whose zone a name is in; empty if it is in none of ours.
+func (u *Updates) Server(name string) string {
+	if z := u.zone(name); z != nil {
+		return z.server
+	}
+	return ""
+}
+
+func (u *Updates) zone(name string) *updateZone {
+	for i := range u.zones {
+		if strings.HasSuffix(name, "."+u.zones[i].zone) {
+			return &u.zones[i]
+		}
+	}
+	return nil
+}
+
 // Change implements [Publisher]. What the server holds is read first and named as a prerequisite, to the octet: if anything came to
 // stand there meanwhile, the server changes nothing.
 func (u *Updates) Change(ctx context.Context, name, before, after string) error {
-	for _, z := range u.zones {
-		if strings.HasSuffix(name, "."+z.zone) {
-			ctx, cancel := context.WithTimeout(ctx, 2*z.timeout)
-			defer cancel()
-			if err := z.change(ctx, name, before, after); err != nil {
-				return fmt.Errorf("nsupdate: %s: %w", z.server, err)
-			}
-			return nil
-		}
+	z := u.zone(name)
+	if z == nil {
+		return ErrNotOurs
 	}
-	return ErrNotOurs
+	ctx, cancel := context.WithTimeout(ctx, 2*z.timeout)
+	defer cancel()
+	if err := z.change(ctx, name, before, after); err != nil {
+		return fmt.Errorf("nsupdate: %s: %w", z.server, err)
+	}
+	return nil
 }
 
 func (z *updateZone) change(ctx context.Context, name, before, after string) error {

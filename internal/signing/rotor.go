@@ -246,3 +246,10 @@ func keyStates(o Options) ([]KeyState, error) {
 	}
 	return all, nil
 }
+
+// Refresh reads the keys anew, as another process may have changed them. If anything is wrong, all stays as it is.
+func (r *Rotor) Refresh() error {
+	r.ticking.Lock()
+	defer r.ticking.Unlock()
+	return r.rebuild(r.options())
+}
