@@ -49,7 +49,7 @@ func rootCommand() *cobra.Command {
 	root.SetUsageTemplate(usage)
 	root.SetFlagErrorFunc(flagError)
 	addCommonFlags(root.PersistentFlags())
-	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), serveCommand(), versionCommand())
+	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), importCommand(), serveCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand(root))
 	completeShells(root)
 	plainUsage(root)
