@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gatepost-mail/gatepost/dkim"
 )
 
 func TestMain(m *testing.M) {
@@ -41,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"exits":     exits,
 			"complains": complains,
 			"publish":   publish,
+			"published": published,
 			"sparse":    sparse,
 			"fields":    fields,
 			"columns":   columns,
@@ -94,6 +97,17 @@ func publish(ts *testscript.TestScript, neg bool, args []string) {
 		zone += key.Zone
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(zone), 0o600))
+}
+
+// published LIST.json ZONE: the zone gets the records of all keys that are listed, and a SOA.
+func published(ts *testscript.TestScript, neg bool, args []string) {
+	zone := "example.com. 300 IN SOA ns.example.com. host.example.com. 1 3600 600 86400 300\n"
+	var keys []struct{ Domain, Selector, Record string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &keys))
+	for _, k := range keys {
+		zone += dkim.ZoneRecord(k.Selector, k.Domain, k.Record)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(zone), 0o600))
 }
 
 // sparse FILE SIZE: the file gets longer, with zeros that take no place on a disk.

@@ -44,6 +44,9 @@ func (c *Config) check() (key string, err error) {
 	if key, err := c.ARC.check(); err != nil {
 		return key, err
 	}
+	if _, key, err := c.Signing.Settings(); err != nil {
+		return key, err
+	}
 	if err := checkHelpURL(c.HelpURL); err != nil {
 		return "help_url", err
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/dmarc"
+	"github.com/gatepost-mail/gatepost/internal/signing"
 )
 
 // A Config is what the file says, with defaults for what it does not say.
@@ -36,6 +37,7 @@ type Config struct {
 	Limits             Limits         `toml:"limits"`
 	DMARC              DMARC          `toml:"dmarc"`
 	ARC                ARC            `toml:"arc"`
+	Signing            signing.Config `toml:"signing"`
 	Web                Web            `toml:"web"`
 	Log                Log            `toml:"log"`
 	Recipients         []Recipients   `toml:"recipients"`
@@ -117,6 +119,7 @@ func Default() *Config {
 		},
 		DMARC:      DMARC{Method: dmarc.TreeWalk},
 		ARC:        ARC{TrustedSealers: []string{}, SealRecipients: []string{}},
+		Signing:    signing.DefaultConfig(),
 		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},
 		Log:        Log{Level: slog.LevelInfo, Format: Text},
 		Recipients: []Recipients{},

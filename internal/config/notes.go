@@ -50,6 +50,30 @@ you trust.`},
 	"arc.seal_key":        {text: "The private key, a PEM file that its owner alone may read."},
 	"arc.seal_recipients": {text: "Recipient domains whose mail is forwarded, and so is sealed; all if none is named."},
 
+	"signing":      {text: "Mail of our own users and networks is signed with DKIM (docs/signing.md)."},
+	"signing.keys": {text: "The key directory. The default is keys in the state directory."},
+	"signing.domains": {text: `The domains in From that are ours. "*.example.com" stands for those below. Without any, nothing is signed.`,
+		sample: `domains = ["example.com", "news.example.com"]`},
+	"signing.sign_as": {text: `The domain to sign as (d=) for one of them, where it is another. Both must have one Organizational Domain.`,
+		sample: `[signing.sign_as]
+"news.example.com" = "example.com"`},
+	"signing.algorithms":          {text: "The kinds of keys that sign, each message with all of them."},
+	"signing.rsa_bits":            {text: "The size of new RSA keys."},
+	"signing.selector":            {text: "The pattern of new selectors: {year}, {month}, {day}, and {a} for r or e."},
+	"signing.canonicalization":    {text: "Of header and body."},
+	"signing.expire":              {text: "When a signature ends, from the moment it is made. 0s: never."},
+	"signing.unsigned":            {text: `What becomes of mail of our own that cannot be signed: "accept", "reject" or "defer".`},
+	"signing.force":               {text: "Sign with keys whose record DNS does not show."},
+	"signing.rotate_every":        {text: "How often a new key takes over. 0s: when somebody says so."},
+	"signing.settle":              {text: "How long a new key's record is seen before the key signs, at least."},
+	"signing.keep_retired":        {text: "How long an old key stays published: mail that it signed is still under way."},
+	"signing.keep_revoked":        {text: "How long it is published as revoked after that."},
+	"signing.check_authoritative": {text: "Look at the domain's own name servers too, not at the resolver alone."},
+	"signing.nsupdate": {text: "Zones whose key records Gatepost publishes by itself (RFC 2136).", sample: `[[signing.nsupdate]]
+zone = "example.com"
+server = "192.0.2.53"
+secret_file = "tsig.key"`},
+
 	"web":        {text: "What is shown by HTTP: metrics, and the state of the gate."},
 	"web.listen": {text: "Where. Nobody logs in: let it be on loopback, or on a network that is yours. None: nowhere."},
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 
@@ -22,6 +23,11 @@ func StateDirOf(path string) (string, error) {
 	}
 	c.resolvePaths(filepath.Dir(path))
 	return c.StateDir, nil
+}
+
+// KeyDir is where the keys are that mail is signed with.
+func (c *Config) KeyDir() string {
+	return cmp.Or(c.Signing.Keys, filepath.Join(c.StateDir, "keys"))
 }
 
 // DefaultStateDir is where what must outlast the program is kept unless a file says otherwise: where systemd says, in the place for
