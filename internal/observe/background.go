@@ -69,7 +69,9 @@ func (r *Recorder) rescueSome() bool {
 	r.failing = false
 	s.bytes, s.messages, s.boiled = int64(len(text)), some.messages, true
 	r.journal.insert(s)
-	r.broken.well(func() { r.log.Info("the journal can be written again", "in_memory", r.memory.messages+some.messages, "lost", r.stats.Lost) })
+	r.broken.well(func() {
+		r.log.Info("the journal can be written again", "in_memory", r.memory.messages+some.messages, "lost", r.stats.Lost)
+	})
 	return r.memory.messages > 0
 }
 
