@@ -7,8 +7,12 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
-// count adds a message to the metrics.
+// count adds a message to what is counted.
 func (g *Gate) count(t *transit, r *record) {
+	g.messages.Add(1)
+	if r.refused {
+		g.refused.Add(1)
+	}
 	if g.metrics == nil {
 		return
 	}

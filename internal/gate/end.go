@@ -37,6 +37,9 @@ func (s *session) end(m milter.Modifier) *milter.Response {
 	r.forged, r.refused = len(t.forged), refusal != nil
 	r.write(t.Log)
 	s.gate.count(t, &r)
+	if s.gate.recorder != nil {
+		s.gate.recorder.Record(t.decision(&r))
+	}
 	if refusal == nil {
 		return milter.RespAccept
 	}

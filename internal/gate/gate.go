@@ -22,6 +22,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
 )
@@ -50,9 +51,15 @@ type Settings struct {
 
 // Options are fixed while a gate runs. The zero value of each member means its default.
 type Options struct {
-	MaxSessions int           // connections at once; further ones wait; 500
-	IdleTimeout time.Duration // how long a mail server may be silent; 2 h
-	Metrics     *metrics.Metrics
+	MaxSessions int              // connections at once; further ones wait; 500
+	IdleTimeout time.Duration    // how long a mail server may be silent; 2 h
+	Metrics     *metrics.Metrics // nil: nothing is counted
+	Recorder    Recorder         // nil: nothing is written down
+}
+
+// A Recorder writes down what was decided. It must not make mail wait.
+type Recorder interface {
+	Record(d *store.Decision)
 }
 
 const (
@@ -67,6 +74,9 @@ const (
 type Gate struct {
 	settings atomic.Pointer[Settings]
 	metrics  *metrics.Metrics // nil counts nothing
+	recorder Recorder
+	messages atomic.Uint64
+	refused  atomic.Uint64
 	server   *milter.Server
 	slots    chan struct{} // one element for each connection
 	quit     chan struct{} // closed when no more connections are taken
@@ -88,7 +98,7 @@ func New(o Options, s Settings) *Gate {
 	}
 	g := &Gate{
 		slots: make(chan struct{}, o.MaxSessions), quit: make(chan struct{}), empty: make(chan struct{}),
-		conns: map[*conn]struct{}{}, metrics: o.Metrics,
+		conns: map[*conn]struct{}{}, metrics: o.Metrics, recorder: o.Recorder,
 	}
 	g.Reload(s)
 	g.server = milter.NewServer(
@@ -123,6 +133,20 @@ func (g *Gate) Reload(s Settings) {
 	s.byDefault = Route{Policy: s.Policy, Monitor: s.Monitor}
 	s.written = s.writes()
 	g.settings.Store(&s)
+}
+
+// Stats say how a gate does.
+type Stats struct {
+	Sessions int    // connections of mail servers that are open
+	Messages uint64 // since the start
+	Refused  uint64 // of these
+}
+
+// Stats says how the gate does.
+func (g *Gate) Stats() Stats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Stats{Sessions: len(g.conns), Messages: g.messages.Load(), Refused: g.refused.Load()}
 }
 
 // log is the logger of the present settings.

@@ -7,6 +7,7 @@ import (
 	"github.com/d--j/go-milter"
 
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
 // ruled is a gate with a policy of its own.
@@ -123,5 +124,40 @@ func TestRefusalNamesTheMessageAndAPageThatHelps(t *testing.T) {
 	ref, _, _ = strings.Cut(ref, ",")
 	if len(ref) != 10 || !strings.Contains(d.log.String(), "ref="+ref) {
 		t.Errorf("without a queue ID: the reference %q is not in the log\n%s", ref, d.log)
+	}
+}
+
+// recorded keeps what was written down.
+type recorded struct{ all []store.Decision }
+
+func (r *recorded) Record(d *store.Decision) { r.all = append(r.all, *d) }
+
+func TestEveryDecisionIsWrittenDown(t *testing.T) {
+	r := &recorded{}
+	d := open(t, Options{Recorder: r}, nil)
+	queue := map[milter.MacroName]string{milter.MacroQueueId: "4XyZ"}
+	d.deliver(t, mail{header: [][2]string{{"From", " a@example.com"}, {"Message-ID", " <1@example.com>"}}, macros: queue})
+	d.deliver(t, mail{ip: "192.0.2.9", macros: queue})
+	d.gate.settings.Load().byDefault.Monitor = true
+	d.deliver(t, mail{ip: "192.0.2.9", macros: queue})
+	d.deliver(t, mail{ip: "127.0.0.1", macros: queue})
+	if len(r.all) != 4 {
+		t.Fatalf("got %d decisions, want 4", len(r.all))
+	}
+	for i, want := range []store.Decision{
+		{Verdict: "accept", Done: "accept", Mode: "enforce", MessageID: "<1@example.com>", AuthorDomain: "example.com", DMARC: "pass"},
+		{Verdict: "reject", Done: "reject", Mode: "enforce", Rule: "spf-softfail", AuthorDomain: "example.com", DMARC: "fail"},
+		{Verdict: "reject", Done: "accept", Mode: "monitor", Rule: "spf-softfail", AuthorDomain: "example.com", DMARC: "fail"},
+		{Verdict: "accept", Done: "accept", Mode: "monitor", Rule: "own-network"},
+	} {
+		got := r.all[i]
+		if got.Verdict != want.Verdict || got.Done != want.Done || got.Mode != want.Mode || got.Rule != want.Rule || got.MessageID != want.MessageID ||
+			got.AuthorDomain != want.AuthorDomain || got.DMARC != want.DMARC || got.QueueID != "4XyZ" || got.Reference != "4XyZ" || got.Time.IsZero() ||
+			len(got.Recipients) != 1 || got.Recipients[0] != "b@example.org" {
+			t.Errorf("decision %d: got %+v\nwant %+v", i, got, want)
+		}
+	}
+	if s := d.gate.Stats(); s.Messages != 4 || s.Refused != 1 {
+		t.Errorf("got %+v, want 4 messages of which one was refused", s)
 	}
 }
