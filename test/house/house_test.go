@@ -114,6 +114,8 @@ func TestNobodyImportsTheCommandLineOrTheTestsAndOnlyTheGateKnowsMilter(t *testi
 			switch {
 			case name == "internal/cli" && p.name() != "cmd/gatepost":
 				t.Errorf("%s imports internal/cli: only cmd/gatepost may", p.name())
+			case name == "internal/web" && p.name() != "internal/cli":
+				t.Errorf("%s imports internal/web: only internal/cli may", p.name())
 			case (name == "internal/dnstest" || strings.HasPrefix(name, "test/")) && !strings.HasPrefix(p.name(), "test/"):
 				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			case strings.HasPrefix(path, milter) && p.name() != "internal/gate" && !strings.HasPrefix(p.name(), "test/"):
@@ -131,6 +133,12 @@ func TestDataGoesOneWay(t *testing.T) {
 		"internal/policy": {"internal/gate", "internal/config"},
 		"internal/config": {"internal/gate"},
 		"internal/store":  {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/observe", "internal/exceptions"},
+
+		"internal/metrics":    {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/store"},
+		"internal/control":    {"internal/gate", "internal/config", "internal/metrics"},
+		"internal/activation": {"internal/gate", "internal/config"},
+		"internal/notify":     {"internal/gate", "internal/config"},
+		"internal/postfix":    {"internal/gate", "internal/config"},
 	}
 	for _, p := range packages(t) {
 		for _, name := range below[p.name()] {
