@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type Options struct {
 	Publisher Publisher    // nil: records are published by hand
 	Vault     Vault        // where private keys lie; Directory if nil
 	Log       *slog.Logger // slog's default if nil
+
+	watch time.Duration // how often it is looked whether another process changed a state; tests have no time
 }
 
 // A Rotor takes keys from one state to the next, and keeps a [Keyring] of those that may sign. It is safe for concurrent use.
@@ -104,7 +107,7 @@ func (r *Rotor) rebuild(o Options) error {
 const (
 	hourly   = time.Hour
 	soon     = 5 * time.Minute  // when something is awaited that DNS is to show
-	watching = 5 * time.Second  // how often it is looked whether another process changed a state
+	watching = 5 * time.Second
 	tickTime = 30 * time.Minute // bounds a Tick in Run
 	atOnce   = 8                // domains at once
 )
@@ -166,7 +169,7 @@ func (r *Rotor) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-r.wake:
 			due = time.Time{}
-		case <-time.After(watching):
+		case <-time.After(cmp.Or(o.watch, watching)):
 		}
 	}
 }
