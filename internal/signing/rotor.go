@@ -106,7 +106,7 @@ func (r *Rotor) rebuild(o Options) error {
 
 const (
 	hourly   = time.Hour
-	soon     = 5 * time.Minute  // when something is awaited that DNS is to show
+	soon     = 5 * time.Minute // when something is awaited that DNS is to show
 	watching = 5 * time.Second
 	tickTime = 30 * time.Minute // bounds a Tick in Run
 	atOnce   = 8                // domains at once

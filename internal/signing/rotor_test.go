@@ -67,8 +67,8 @@ func TestOnAScheduleWithUpdatesEverythingGoesByItself(t *testing.T) {
 	b.want("gp-2026-11-r=signing gp-2026-11-e=signing", "gp-2026-11-r", "gp-2026-11-e")
 	b.tick(90 * day)
 	b.want("gp-2026-11-r=signing gp-2026-11-e=signing gp-2027-01-r=waiting gp-2027-01-e=waiting", "gp-2026-11-r", "gp-2026-11-e")
-	for range 90*24 + 1 { // the first hour was waited for
-		b.now = b.now.Add(time.Hour)
+	for range 90*4 + 1 { // the first step was waited for
+		b.now = b.now.Add(6 * time.Hour)
 		if _, err := b.Tick(t.Context(), b.now); err != nil {
 			t.Fatal(err)
 		}
