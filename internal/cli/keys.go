@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/gatepost-mail/gatepost/internal/config"
@@ -31,7 +30,7 @@ func keysCommand() *cobra.Command {
 		Args: noSuchCommand,
 		RunE: needCommand,
 	}
-	cmd.AddCommand(generateCommand(), rotateCommand(), nextCommand(), statusCommand(), listCommand(), addCommand(), revokeCommand(), removeCommand())
+	cmd.AddCommand(generateCommand(), rotateCommand(), nextCommand(), keysStatusCommand(), keysListCommand(), addCommand(), revokeCommand(), removeCommand())
 	return cmd
 }
 
@@ -43,23 +42,13 @@ func (o *keyRing) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.keys, "keys", "", "the key `DIRECTORY` (default that of the configuration, or keys in the state directory)")
 }
 
-// signingFile is what the keys' commands read of the configuration.
-type signingFile struct {
-	Signing  signing.Config  `toml:"signing"`
-	Resolver config.Resolver `toml:"resolver"`
-}
-
 // read reads the configuration, and the flags that override it.
-func (o *keyRing) read(c common) (*signingFile, error) {
-	file := &signingFile{Signing: signing.DefaultConfig()}
+func (o *keyRing) read(c common) (*config.Config, error) {
+	file := config.Default()
 	if o.config != "" {
-		f, err := openFile(o.config)
-		if err != nil {
-			return nil, fmt.Errorf("--config: %w", err)
-		}
-		defer f.Close()
-		if err := toml.NewDecoder(f).Decode(file); err != nil {
-			return nil, fmt.Errorf("--config %s: %w", o.config, err)
+		var err error
+		if file, err = config.Load(o.config); err != nil {
+			return nil, err
 		}
 	}
 	if len(c.Resolvers) > 0 || c.Zone != "" {
@@ -67,12 +56,6 @@ func (o *keyRing) read(c common) (*signingFile, error) {
 	}
 	if o.keys != "" {
 		file.Signing.Keys = o.keys
-	}
-	if file.Signing.Keys == "" {
-		var err error
-		if file.Signing.Keys, err = signing.DefaultDirectory(); err != nil {
-			return nil, err
-		}
 	}
 	return file, nil
 }
@@ -82,7 +65,7 @@ type keyShop struct {
 	*signing.Rotor
 	dir      *signing.Directory
 	settings *signing.Settings
-	file     *signingFile
+	file     *config.Config
 }
 
 // open opens the key directory. Unless it is to be made, it must be there.
@@ -94,12 +77,12 @@ func (o *keyRing) open(cmd *cobra.Command, mayMake bool) (*keyShop, error) {
 	}
 	settings, _, err := file.Signing.Settings()
 	if err != nil {
-		return nil, fmt.Errorf("--config %s: %w", o.config, err)
+		return nil, err
 	}
-	if _, err := os.Stat(file.Signing.Keys); err != nil && !mayMake {
+	if _, err := os.Stat(file.KeyDir()); err != nil && !mayMake {
 		return nil, fmt.Errorf("there are no keys yet: %w", err)
 	}
-	dir, err := signing.OpenDirectory(file.Signing.Keys)
+	dir, err := signing.OpenDirectory(file.KeyDir())
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +90,7 @@ func (o *keyRing) open(cmd *cobra.Command, mayMake bool) (*keyShop, error) {
 	if err != nil {
 		return nil, err
 	}
-	views, err := file.views()
+	views, err := views(file)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +102,7 @@ func (o *keyRing) open(cmd *cobra.Command, mayMake bool) (*keyShop, error) {
 }
 
 // views looks at DNS from each name server, or from a zone file alone.
-func (f *signingFile) views() (signing.Views, error) {
+func views(f *config.Config) (signing.Views, error) {
 	if f.Resolver.Zone == "" {
 		return signing.NewViews(f.Resolver.Servers, f.Signing.CheckAuthoritative), nil
 	}

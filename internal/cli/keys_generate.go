@@ -2,7 +2,10 @@ package cli
 
 import (
 	"crypto"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -80,6 +83,9 @@ func runGenerate(cmd *cobra.Command, o *generateFlags) error {
 	}
 	if made.File == "" {
 		made.File = selector + "." + domain + ".pem"
+	}
+	if _, err := os.Stat(filepath.Dir(made.File)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--out %s: there is no folder %s; make it first", made.File, filepath.Dir(made.File))
 	}
 	if err := dkim.WriteKey(made.File, key); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/signing"
 )
 
-const statusHelp = `Say of each key how far it is, what DNS shows of it now, and what is to be
+const keysStatusHelp = `Say of each key how far it is, what DNS shows of it now, and what is to be
 done.
 
 Nothing is changed. "gatepost keys list" says the same without asking DNS.
@@ -16,12 +16,12 @@ Nothing is changed. "gatepost keys list" says the same without asking DNS.
 Exit status: 0 every key that should sign is shown by DNS; 1 one is not;
 2 it could not be found out; 3 DNS did not answer.`
 
-func statusCommand() *cobra.Command {
+func keysStatusCommand() *cobra.Command {
 	var ring keyRing
 	cmd := &cobra.Command{
 		Use:     "status [DOMAIN]",
 		Short:   "Say how far keys are and what DNS shows of them",
-		Long:    statusHelp,
+		Long:    keysStatusHelp,
 		Example: "  gatepost keys status example.com --resolver 192.0.2.53",
 		Args:    arguments(0, 1, "DOMAIN"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runStatus(cmd, args, &ring) },
@@ -112,7 +112,7 @@ This reads the key directory alone. "gatepost keys status" asks DNS too.
 
 Exit status: 0 listed; 2 it could not be done.`
 
-func listCommand() *cobra.Command {
+func keysListCommand() *cobra.Command {
 	var ring keyRing
 	cmd := &cobra.Command{
 		Use:     "list [DOMAIN]",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"sparse":    sparse,
 			"fields":    fields,
 			"columns":   columns,
+			"listen":    listenOn,
 		},
 	})
 }
@@ -132,6 +134,14 @@ func fields(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(w, "\nbody\n")
 	ts.Check(w.Flush())
 	ts.Check(f.Close())
+}
+
+// listen FILE: somebody listens on a port until the script ends, and the file is a configuration that names it.
+func listenOn(ts *testscript.TestScript, neg bool, args []string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { ln.Close() })
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fmt.Appendf(nil, "listen = [%q]\n", ln.Addr()), 0o600))
 }
 
 // columns N: no line of standard output is longer than N characters.

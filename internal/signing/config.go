@@ -15,7 +15,7 @@ import (
 
 // A Config is the table [signing] of the configuration file.
 type Config struct {
-	Keys               string            `toml:"keys"`                // the key directory; DefaultDirectory if empty
+	Keys               string            `toml:"keys"`                // the key directory; keys in the state directory if empty
 	Domains            []string          `toml:"domains"`             // Author Domains that are ours: "example.com", "*.example.com"
 	SignAs             map[string]string `toml:"sign_as"`             // d= for one of them, where it is another
 	Algorithms         []Algorithm       `toml:"algorithms"`          //
@@ -23,6 +23,7 @@ type Config struct {
 	Selector           string            `toml:"selector"`            // the pattern of new selectors
 	Canonicalization   string            `toml:"canonicalization"`    //
 	Expire             Duration          `toml:"expire"`              // x=; none if zero
+	Unsigned           string            `toml:"unsigned"`            // what becomes of mail of our own that cannot be signed: accept, reject, defer
 	Force              bool              `toml:"force"`               // sign with keys that DNS does not show
 	RotateEvery        Duration          `toml:"rotate_every"`        // zero: by hand
 	Settle             Duration          `toml:"settle"`              // from the record being seen to the first signature, at least
@@ -47,7 +48,7 @@ type UpdateConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Domains: []string{}, SignAs: map[string]string{}, Algorithms: []Algorithm{RSA, Ed25519}, RSABits: 2048,
-		Selector: "gp-{year}-{month}-{a}", Canonicalization: "relaxed/relaxed",
+		Unsigned: "accept", Selector: "gp-{year}-{month}-{a}", Canonicalization: "relaxed/relaxed",
 		Settle: Duration(time.Hour), KeepRetired: Duration(7 * day), KeepRevoked: Duration(30 * day), CheckAuthoritative: true,
 		NSUpdate: []UpdateConfig{},
 	}
@@ -83,6 +84,9 @@ func (c *Config) Settings() (s *Settings, key string, err error) {
 	}
 	if key, err := c.rules(s); err != nil {
 		return nil, key, err
+	}
+	if words := []string{"accept", "reject", "defer"}; !slices.Contains(words, c.Unsigned) {
+		return nil, "signing.unsigned", fmt.Errorf("signing.unsigned %q: there are %s", c.Unsigned, strings.Join(words, ", "))
 	}
 	for _, a := range c.Algorithms {
 		if !slices.Contains(Algorithms, a) {

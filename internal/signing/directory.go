@@ -18,25 +18,6 @@ const (
 	lockName  = "lock"
 )
 
-// DefaultDirectory is where keys are kept unless something else is said: in the state directory, which systemd names, and which else is
-// the system's for root and the user's own for others.
-func DefaultDirectory() (string, error) {
-	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" {
-		return filepath.Join(dir, "keys"), nil
-	}
-	if runtime.GOOS != "windows" && os.Geteuid() == 0 {
-		return "/var/lib/gatepost/keys", nil
-	}
-	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
-		return filepath.Join(dir, "gatepost", "keys"), nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("there is no place for keys: %w", err)
-	}
-	return filepath.Join(home, ".local", "state", "gatepost", "keys"), nil
-}
-
 // A Directory holds the keys of all domains. Its files belong to whoever the directory belongs to, so that root can work on the keys of
 // a gate that is not root.
 type Directory struct {

@@ -434,16 +434,42 @@ func TestRunHeedsWhatAnotherProcessDoes(t *testing.T) {
 	<-ended
 }
 
-func TestReloadDoesNotWaitForTheNextLook(t *testing.T) {
+// slowDNS answers when it is let.
+type slowDNS struct {
+	*fakeDNS
+	asked, let chan bool
+}
+
+func (s slowDNS) Lookup(ctx context.Context, name string, typ dns.Type) (dns.Answer, error) {
+	s.asked <- true
+	<-s.let
+	return s.fakeDNS.Lookup(ctx, name, typ)
+}
+
+func TestReloadDoesNotWaitForDNSAndHolds(t *testing.T) {
 	b := newBench(t, nil)
+	b.rotate()
+	slow := slowDNS{b.dns, make(chan bool), make(chan bool)}
+	b.o.Views.Resolvers[0].Resolver = slow
+	b.restart()
+	ended := make(chan error)
+	go func() {
+		_, err := b.Tick(t.Context(), b.now)
+		ended <- err
+	}()
+	<-slow.asked
 	o := b.o
 	c := DefaultConfig()
 	c.Domains = []string{"example.net"}
 	o.Settings = settings(t, c)
-	if err := b.Reload(o); err != nil {
+	if err := b.Reload(o); err != nil { // while the Tick waits
+		t.Fatal(err)
+	}
+	slow.let <- true
+	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
 	if b.Keyring().Ours("example.com") || !b.Keyring().Ours("example.net") {
-		t.Error("the settings before hold")
+		t.Error("the end of a Tick brought the settings before back")
 	}
 }

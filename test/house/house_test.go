@@ -118,6 +118,8 @@ func TestNobodyImportsTheCommandLineOrTheTestsAndOnlyTheGateKnowsMilter(t *testi
 				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			case strings.HasPrefix(path, milter) && p.name() != "internal/gate" && !strings.HasPrefix(p.name(), "test/"):
 				t.Errorf("%s imports %s: only internal/gate knows milter", p.name(), path)
+			case strings.HasPrefix(path, "cel.dev/") && p.name() != "internal/policy":
+				t.Errorf("%s imports %s: only internal/policy knows in what language rules are written", p.name(), path)
 			}
 		}
 	}
@@ -129,11 +131,30 @@ func TestDataGoesOneWay(t *testing.T) {
 		"internal/policy":  {"internal/gate", "internal/config"},
 		"internal/config":  {"internal/gate"},
 		"internal/signing": {"internal/verify", "internal/policy", "internal/gate", "internal/config"},
+		"internal/store":   {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/observe", "internal/exceptions"},
 	}
 	for _, p := range packages(t) {
 		for _, name := range below[p.name()] {
 			if slices.Contains(p.own(), name) {
 				t.Errorf("%s imports %s: bytes become an Evaluation, and that a Verdict, never the other way", p.name(), name)
+			}
+		}
+	}
+}
+
+func TestOnlyTheStoreKnowsSQLAndItKnowsNoProtocol(t *testing.T) {
+	for _, p := range packages(t) {
+		inside := p.name() == "internal/store" || strings.HasPrefix(p.name(), "internal/store/")
+		for _, path := range p.Imports {
+			name := strings.TrimPrefix(path, module)
+			_, protocol := protocols[name]
+			switch {
+			case inside && protocol:
+				t.Errorf("%s imports %s: the store has rows, and knows no protocol", p.name(), name)
+			case !inside && (path == "database/sql" || strings.HasPrefix(path, "modernc.org/") || strings.HasPrefix(path, "github.com/pressly/")):
+				t.Errorf("%s imports %s: only internal/store knows SQL", p.name(), path)
+			case name == "internal/store/storetest":
+				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			}
 		}
 	}
