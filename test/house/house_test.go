@@ -131,11 +131,11 @@ func TestNobodyImportsTheCommandLineOrTheTestsAndOnlyTheGateKnowsMilter(t *testi
 
 func TestDataGoesOneWay(t *testing.T) {
 	below := map[string][]string{ // what a package must not know of
-		"internal/verify": {"internal/policy", "internal/gate", "internal/config"},
-		"internal/policy": {"internal/gate", "internal/config"},
-		"internal/config": {"internal/gate"},
-		"internal/store":  {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/observe", "internal/exceptions"},
-
+		"internal/verify":     {"internal/policy", "internal/gate", "internal/config"},
+		"internal/policy":     {"internal/gate", "internal/config"},
+		"internal/config":     {"internal/gate"},
+		"internal/signing":    {"internal/verify", "internal/policy", "internal/gate", "internal/config"},
+		"internal/store":      {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/observe", "internal/exceptions"},
 		"internal/metrics":    {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/store"},
 		"internal/control":    {"internal/gate", "internal/config", "internal/metrics"},
 		"internal/activation": {"internal/gate", "internal/config"},
