@@ -79,8 +79,17 @@ func (b *back) openKeys(s *state) error {
 		return fmt.Errorf("signing: %w", err)
 	}
 	b.keys, b.rotor = dir, rotor
+	// Keys that are new here, as after an import, sign only when DNS has shown them. Mail does not wait for that for long.
+	ctx, cancel := context.WithTimeout(context.Background(), firstLook)
+	defer cancel()
+	if _, err := rotor.Tick(ctx, time.Now()); err != nil {
+		s.log.Warn("not every key could be looked at", "error", err.Error())
+	}
 	return nil
 }
+
+// firstLook bounds the time that is taken to look at keys before mail is.
+const firstLook = 5 * time.Second
 
 func (s *state) rotorOptions(dir *signing.Directory) (signing.Options, error) {
 	settings, _, err := s.config.Signing.Settings()
