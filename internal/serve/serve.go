@@ -1,6 +1,6 @@
 // Package serve runs what a configuration names: the gate, and everything behind it.
 //
-//	err := serve.Run(ctx, serve.Options{Path: "/etc/gatepost/gatepost.toml", Log: os.Stderr}, signals)
+//	err := serve.Run(ctx, serve.Options{Path: "/etc/gatepost/gatepost.toml", Log: os.Stderr}, serve.Signals{Reload: hup, Stop: term})
 package serve
 
 import (
@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/activation"
@@ -60,8 +59,14 @@ const (
 	flushTimeout = 10 * time.Second // for what was decided to get into the store; the rest stays in the journal
 )
 
-// Run serves until it is told to end: by a signal, or by ctx. SIGHUP reads the configuration again.
-func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
+// Signals are how the operating system speaks to a server. They come by two channels, so that any number of those that ask for the
+// configuration to be read again leaves room for the one that ends it.
+type Signals struct {
+	Reload, Stop <-chan os.Signal
+}
+
+// Run serves until it is told to end, by a signal or by ctx.
+func Run(ctx context.Context, o Options, signals Signals) error {
 	s := &Server{o: o, notify: notify.New(), pid: os.Getpid(), started: time.Now()}
 	defer s.notify.Close()
 	sockets, err := activation.Listeners()
@@ -104,14 +109,13 @@ func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
 }
 
 // wait returns when it is time to stop.
-func (s *Server) wait(ctx context.Context, signals <-chan os.Signal, ended <-chan error) error {
+func (s *Server) wait(ctx context.Context, signals Signals, ended <-chan error) error {
 	for {
 		select {
-		case sig := <-signals:
-			if sig != syscall.SIGHUP {
-				s.log().Info("stopping", "signal", sig.String())
-				return nil
-			}
+		case sig := <-signals.Stop:
+			s.log().Info("stopping", "signal", sig.String())
+			return nil
+		case <-signals.Reload:
 			s.Reload(ctx)
 		case <-ctx.Done():
 			s.log().Info("stopping")
