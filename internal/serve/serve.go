@@ -69,7 +69,7 @@ type Signals struct {
 func Run(ctx context.Context, o Options, signals Signals) error {
 	s := &Server{o: o, notify: notify.New(), pid: os.Getpid(), started: time.Now()}
 	defer s.notify.Close()
-	sockets, err := activation.Listeners()
+	listeners, err := passedOn()
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,6 @@ func Run(ctx context.Context, o Options, signals Signals) error {
 		return err
 	}
 	slog.SetDefault(first.log) // for what the libraries have to say
-	listeners := sockets["milter"]
 	if len(listeners) == 0 {
 		if listeners, err = listen(first.config); err != nil {
 			return err
@@ -177,6 +176,24 @@ func (s *Server) settings(next *state) gate.Settings {
 	}
 	return settings
 }
+
+// passedOn are the sockets that systemd opened for us. One that we do not know what to do with is an error: mail servers would connect to
+// it, and wait for ever.
+func passedOn() ([]net.Listener, error) {
+	sockets, err := activation.Listeners()
+	if err != nil {
+		return nil, err
+	}
+	for name := range sockets {
+		if name != milterSocket {
+			return nil, fmt.Errorf("a socket from systemd is named %q: write FileDescriptorName=%s in its unit", name, milterSocket)
+		}
+	}
+	return sockets[milterSocket], nil
+}
+
+// milterSocket is what FileDescriptorName= calls a socket that mail servers connect to.
+const milterSocket = "milter"
 
 func listen(c *config.Config) ([]net.Listener, error) {
 	var listeners []net.Listener
