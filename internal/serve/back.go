@@ -22,7 +22,7 @@ import (
 // A back is what runs behind the gate as long as the program does. Where it is kept is fixed at the start.
 type back struct {
 	metrics  *metrics.Metrics
-	store    *lateStore
+	store    *watchedStore
 	recorder *observe.Recorder
 	keys     *signing.Directory // nil where nothing is signed
 	rotor    *signing.Rotor
@@ -38,7 +38,7 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
 	}
-	b := &back{metrics: m, store: &lateStore{address: c.StoreURL()}, cancel: func() {}}
+	b := &back{metrics: m, store: newStore(c.StoreURL()), cancel: func() {}}
 	var err error
 	b.recorder, err = observe.Open(filepath.Join(c.StateDir, "journal"), observe.Options{
 		Store: b.store, Retention: retention(c.Store), MaxBytes: int64(c.Store.JournalBytes), Log: s.log,
@@ -151,6 +151,6 @@ func (b *back) close(ctx context.Context) error {
 	}
 	b.tasks.Wait()
 	err := b.recorder.Close(ctx)
-	b.store.close()
+	b.store.Close()
 	return err
 }
