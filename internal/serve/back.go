@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/config"
@@ -24,12 +25,18 @@ type back struct {
 	metrics  *metrics.Metrics
 	store    *watchedStore
 	recorder *observe.Recorder
-	keys     *signing.Directory // nil where nothing is signed
-	rotor    *signing.Rotor
-	socket   net.Listener // of the control socket
+	keys     atomic.Pointer[keys] // nil where nothing was ever signed
+	socket   net.Listener         // of the control socket
 
+	ctx    context.Context // of tasks
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
+}
+
+// keys are a key directory, and who looks after it.
+type keys struct {
+	dir   *signing.Directory
+	rotor *signing.Rotor
 }
 
 // openBack takes over the state directory.
@@ -63,7 +70,7 @@ func retention(c config.Store) store.Retention {
 
 // openKeys opens the key directory, once there is something to sign for.
 func (b *back) openKeys(s *state) error {
-	if len(s.config.Signing.Domains) == 0 || b.rotor != nil {
+	if len(s.config.Signing.Domains) == 0 || b.keys.Load() != nil {
 		return nil
 	}
 	dir, err := signing.OpenDirectory(s.config.KeyDir())
@@ -78,12 +85,31 @@ func (b *back) openKeys(s *state) error {
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
-	b.keys, b.rotor = dir, rotor
+	b.keys.Store(&keys{dir, rotor})
 	// Keys that are new here, as after an import, sign only when DNS has shown them. Mail does not wait for that for long.
 	ctx, cancel := context.WithTimeout(context.Background(), firstLook)
 	defer cancel()
 	if _, err := rotor.Tick(ctx, time.Now()); err != nil {
 		s.log.Warn("not every key could be looked at", "error", err.Error())
+	}
+	return nil
+}
+
+// reloadKeys takes over what a configuration that is read again says of keys. If it is the first that has any, somebody looks after them
+// from now on.
+func (b *back) reloadKeys(next *state) error {
+	if k := b.keys.Load(); k != nil {
+		o, err := next.rotorOptions(k.dir)
+		if err != nil {
+			return err
+		}
+		return k.rotor.Reload(o)
+	}
+	if err := b.openKeys(next); err != nil {
+		return err
+	}
+	if k := b.keys.Load(); k != nil {
+		b.tasks.Go(func() { k.rotor.Run(b.ctx) })
 	}
 	return nil
 }
@@ -105,11 +131,12 @@ func (s *state) rotorOptions(dir *signing.Directory) (signing.Options, error) {
 
 // start runs what works beside the mail.
 func (b *back) start(ctx context.Context, s *Server) {
-	ctx, b.cancel = context.WithCancel(ctx)
+	b.ctx, b.cancel = context.WithCancel(ctx)
+	ctx = b.ctx
 	b.metrics.Attach(s.sources())
 	b.tasks.Go(func() { control.ServeOn(ctx, b.socket, s) })
-	if b.rotor != nil {
-		b.tasks.Go(func() { b.rotor.Run(ctx) })
+	if k := b.keys.Load(); k != nil {
+		b.tasks.Go(func() { k.rotor.Run(ctx) })
 	}
 	for _, a := range s.running.config.Web.Listen {
 		b.tasks.Go(func() { s.serveWeb(ctx, a) })

@@ -171,8 +171,8 @@ func (s *Server) take(next *state) {
 // settings are those of the gate, with what is behind it.
 func (s *Server) settings(next *state) gate.Settings {
 	settings := next.settings
-	if s.back.rotor != nil {
-		settings.Signers = signers{s.back.rotor.Keyring()}
+	if k := s.back.keys.Load(); k != nil && len(next.config.Signing.Domains) > 0 {
+		settings.Signers = signers{k.rotor.Keyring()}
 	}
 	return settings
 }

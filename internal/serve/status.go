@@ -72,11 +72,8 @@ func (b *back) storeTrouble() error {
 
 // keyTrouble names a key that signs, or should, and is not in DNS as it must be.
 func (b *back) keyTrouble() error {
-	if b.rotor == nil {
-		return nil
-	}
 	var problems []error
-	for _, k := range b.rotor.States() {
+	for _, k := range b.keyStates() {
 		if k.Configured && k.State == signing.Signing && !k.InUse {
 			problems = append(problems, web.Degraded(fmt.Sprintf("the key %s does not sign: DNS says %s", k.Name(k.Domain), k.Check)))
 		}
@@ -95,16 +92,22 @@ func (s *Server) sources() metrics.Sources {
 			JournalFailures: stats.JournalFailures, StoreUp: b.store.down() == nil,
 		}
 	}}
-	if b.rotor != nil {
-		sources.Keys = func() []metrics.Key {
-			var keys []metrics.Key
-			for _, k := range b.rotor.States() {
-				keys = append(keys, metrics.Key{
-					Domain: k.Domain, Selector: k.Selector, Algorithm: string(k.Algorithm), State: string(k.State), Published: k.Check == signing.OK,
-				})
-			}
-			return keys
+	sources.Keys = func() []metrics.Key {
+		var keys []metrics.Key
+		for _, k := range b.keyStates() {
+			keys = append(keys, metrics.Key{
+				Domain: k.Domain, Selector: k.Selector, Algorithm: string(k.Algorithm), State: string(k.State), Published: k.Check == signing.OK,
+			})
 		}
+		return keys
 	}
 	return sources
+}
+
+// keyStates are those of all keys, if there is a key directory.
+func (b *back) keyStates() []signing.KeyState {
+	if k := b.keys.Load(); k != nil {
+		return k.rotor.States()
+	}
+	return nil
 }
