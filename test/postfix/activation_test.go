@@ -172,8 +172,7 @@ func TestSocketOfSystemdWithAnotherNameIsAnError(t *testing.T) {
 	b := prepare(t, "")
 	m := newManager(t, filepath.Join(shortDir(t, "gatepost-socket-"), "milter"))
 	m.launch(t, b.gate, "gatepost.socket") // what systemd calls it without FileDescriptorName=
-	err := b.gate.cmd.Wait()
-	b.gate.cmd = nil
+	err := b.gate.ended(t)
 	if want := `a socket from systemd is named "gatepost.socket": write FileDescriptorName=milter in its unit`; err == nil || !strings.Contains(b.gate.log.String(), want) {
 		t.Errorf("got %v and\n%s\nwant %q", err, b.gate.log, want)
 	}

@@ -26,11 +26,16 @@ func TestFullDiskStopsNoMailAndLosesNoCount(t *testing.T) {
 		b.gate.kill()
 		unix.Unmount(b.gate.state, unix.MNT_DETACH)
 	})
-	b.open(t)
+	full := filepath.Join(b.gate.state, "full")
+	fill(t, full)
+	b.open(t) // a gate that starts so takes mail too
 	l := startLoad(b.mta.address, 4, 0, mixed("disk"))
 	l.wait(t, 2, 50)
+	b.gate.storeUp(t, 0)
+	if err := os.Remove(full); err != nil {
+		t.Fatal(err)
+	}
 	b.gate.storeUp(t, 1)
-	full := filepath.Join(b.gate.state, "full")
 	fill(t, full)
 	waitFor(t, "the gate to notice", func() bool { return b.gate.metric(t, "gatepost_journal_in_memory") > 0 })
 	l.wait(t, 2, 200)

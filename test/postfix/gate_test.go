@@ -171,19 +171,24 @@ func (p *process) kill() {
 func (p *process) terminate(t *testing.T) {
 	t.Helper()
 	p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.ended(t); err != nil {
+		t.Errorf("after SIGTERM: %v, want exit status 0", err)
+	}
+}
+
+// ended waits until it has ended, and gives its exit status if that is not 0.
+func (p *process) ended(t *testing.T) error {
+	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- p.cmd.Wait() }()
+	defer func() { p.cmd = nil }()
 	select {
 	case err := <-ended:
-		if err != nil {
-			t.Errorf("after SIGTERM: %v, want exit status 0", err)
-		}
-		p.cmd = nil
+		return err
 	case <-time.After(time.Minute):
-		t.Error("a minute after SIGTERM it still runs")
+		t.Error("it still runs, after a minute")
 		p.cmd.Process.Kill()
-		<-ended
-		p.cmd = nil
+		return <-ended
 	}
 }
 
