@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -65,7 +64,7 @@ func verifyCommand() *cobra.Command {
 		Long:    verifyHelp,
 		Example: verifyExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			rules, err := readPolicy(cmd, policyName)
+			rules, err := readPolicy(cmd, "--policy ", policyName)
 			if err != nil {
 				return err
 			}
@@ -80,26 +79,12 @@ func verifyCommand() *cobra.Command {
 	f := cmd.Flags()
 	client.add(f)
 	f.StringVar(&authservID, "authserv-id", "", "the `NAME` to speak under (default: the host's name)")
-	f.StringVar(&policyName, "policy", defaultPolicy, "the `NAME` of a preset: "+strings.Join(policy.Names(), ", "))
+	f.StringVar(&policyName, "policy", defaultPolicy, "the `NAME` of a preset ("+strings.Join(policy.Names(), ", ")+"), or a policy's file")
 	f.BoolVar(&trace, "trace", false, "say how everything came about")
 	return cmd
 }
 
 const defaultPolicy = "strict"
-
-// readPolicy gives the policy that --policy names.
-func readPolicy(cmd *cobra.Command, name string) (*policy.Policy, error) {
-	rules, err := policy.Preset(name)
-	if err == nil {
-		return rules, nil
-	}
-	if _, statErr := os.Stat(name); statErr == nil || strings.ContainsAny(name, `/\.`) {
-		return nil, usageError(cmd, "--policy %s: policies in files cannot be read yet; name a preset: %s",
-			name, strings.Join(policy.Names(), ", "))
-	}
-	return nil, usageError(cmd, "--policy %q: no such preset; there are %s%s",
-		name, strings.Join(policy.Names(), ", "), didYouMean("", nearest(name, policy.Names())))
-}
 
 // newVerifyJob reads the flags that verify and seal share.
 func newVerifyJob(cmd *cobra.Command, client *clientFlags, authservID string) (*verifyJob, error) {
@@ -118,7 +103,7 @@ func newVerifyJob(cmd *cobra.Command, client *clientFlags, authservID string) (*
 	}
 	job.given.helo = cmd.Flags().Changed("helo")
 	job.given.mailFrom = cmd.Flags().Changed("mail-from")
-	job.options = verify.Options{Resolver: resolver, AuthservID: job.authservID, Timeout: c.Timeout, Now: c.At}
+	job.options = verify.Options{Resolver: resolver, AuthservID: job.authservID, Timeout: c.Timeout, Now: c.At, Detail: true}
 	return job, nil
 }
 

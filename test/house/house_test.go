@@ -118,6 +118,8 @@ func TestNobodyImportsTheCommandLineOrTheTestsAndOnlyTheGateKnowsMilter(t *testi
 				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			case strings.HasPrefix(path, milter) && p.name() != "internal/gate" && !strings.HasPrefix(p.name(), "test/"):
 				t.Errorf("%s imports %s: only internal/gate knows milter", p.name(), path)
+			case strings.HasPrefix(path, "cel.dev/") && p.name() != "internal/policy":
+				t.Errorf("%s imports %s: only internal/policy knows in what language rules are written", p.name(), path)
 			}
 		}
 	}
