@@ -28,7 +28,7 @@ import (
 const Rule = "exception"
 
 // Soon is how long before its end an exception is reported as about to end.
-const Soon = 14 * 24 * time.Hour
+const Soon = 7 * 24 * time.Hour
 
 const (
 	pollEvery   = 500 * time.Millisecond
@@ -200,6 +200,20 @@ func (s *Set) Ending(now time.Time, within time.Duration) []store.Exception {
 		return nil
 	}
 	return Ending(s.table.Load().all, now, within)
+}
+
+// Active is how many exceptions hold.
+func (s *Set) Active(now time.Time) int {
+	if s == nil {
+		return 0
+	}
+	n := 0
+	for _, x := range s.table.Load().all {
+		if !now.After(x.Until) {
+			n++
+		}
+	}
+	return n
 }
 
 // Ending is the same for a list.

@@ -266,7 +266,7 @@ func TestRunSeesAChangeByItself(t *testing.T) {
 func TestWhatIsAboutToEndIsReported(t *testing.T) {
 	far, near, ended, next := networkException("far.example", "192.0.2.0/24"), networkException("near.example", "192.0.2.7/32"),
 		networkException("ended.example", "192.0.2.0/24"), dkimException("next.example", "example.net")
-	far.Until, near.Until, ended.Until, next.Until = noon.AddDate(0, 0, 15), noon.AddDate(0, 0, 13), noon.Add(-1), noon.AddDate(0, 0, 1)
+	far.Until, near.Until, ended.Until, next.Until = noon.AddDate(0, 0, 8), noon.AddDate(0, 0, 6), noon.Add(-1), noon.AddDate(0, 0, 1)
 	var log strings.Builder
 	set := setOf(far, near, ended, next)
 	set.log = slog.New(slog.NewTextHandler(&log, nil))
@@ -274,12 +274,15 @@ func TestWhatIsAboutToEndIsReported(t *testing.T) {
 	if len(got) != 2 || got[0].Domain != "next.example" || got[1].Domain != "near.example" {
 		t.Errorf("got %+v", got)
 	}
+	if n := set.Active(noon); n != 3 {
+		t.Errorf("%d hold, want 3", n)
+	}
 	set.Report(noon)
 	if text := log.String(); strings.Count(text, "about to end") != 2 || !strings.Contains(text, `for="signed by example.net"`) ||
 		!strings.Contains(text, "for=192.0.2.7 ") {
 		t.Errorf("got %s", text)
 	}
-	if (*Set)(nil).Ending(noon, Soon) != nil {
+	if (*Set)(nil).Ending(noon, Soon) != nil || (*Set)(nil).Active(noon) != 0 {
 		t.Error("a nil Set has exceptions")
 	}
 }

@@ -61,7 +61,7 @@ func (d *database) Decisions(ctx context.Context, f DecisionFilter) ([]Decision,
 		f.Limit = defaultLimit
 	}
 	order := " ORDER BY id DESC"
-	if f.After > 0 {
+	if f.Oldest {
 		order = " ORDER BY id"
 	}
 	query := "SELECT document FROM decisions" + c.where() + order + fmt.Sprintf(" LIMIT %d", f.Limit)
@@ -72,7 +72,7 @@ func (d *database) Decisions(ctx context.Context, f DecisionFilter) ([]Decision,
 	if err != nil {
 		return nil, d.explain(err)
 	}
-	if f.After <= 0 {
+	if !f.Oldest {
 		slices.Reverse(found)
 	}
 	return found, nil

@@ -23,7 +23,7 @@ type Store interface {
 	// AddBatch writes the whole batch or nothing of it. A batch that the store has seen before changes nothing.
 	AddBatch(ctx context.Context, b Batch) error
 
-	// Decisions gives the last ones that the filter lets through, in the order in which they came into the store.
+	// Decisions gives those that the filter lets through, in the order in which they came into the store.
 	Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error)
 
 	// Observations gives the counts that the filter lets through, by day and then by Author Domain.
@@ -74,6 +74,7 @@ type DecisionFilter struct {
 	Since     time.Time
 	After     int64 // the ID of a decision
 	Limit     int   // the last so many; 1000 if zero
+	Oldest    bool  // the first so many, instead
 }
 
 // An ObservationFilter lets through what every member that is set asks for.

@@ -94,7 +94,9 @@ func decisionFilters(t *testing.T, open Place) {
 		{"reference", store.DecisionFilter{Reference: "ref3"}, "ref3"},
 		{"since", store.DecisionFilter{Since: noon.Add(3 * time.Second)}, "ref3 ref4"},
 		{"after", store.DecisionFilter{After: 2}, "ref3 ref4"},
-		{"the first after", store.DecisionFilter{After: 1, Limit: 2}, "ref2 ref3"},
+		{"the last after", store.DecisionFilter{After: 1, Limit: 2}, "ref3 ref4"},
+		{"the first after", store.DecisionFilter{After: 1, Limit: 2, Oldest: true}, "ref2 ref3"},
+		{"the first", store.DecisionFilter{Limit: 2, Oldest: true}, "ref1 ref2"},
 		{"two at once", store.DecisionFilter{Domain: "example.net", After: 2}, "ref3"},
 		{"none", store.DecisionFilter{Domain: "example.net", Verdict: "accept"}, ""},
 	} {
