@@ -87,6 +87,7 @@ type Stats struct {
 	Lost            int64 // messages that were not even counted
 	Torn            int64 // segments with an end that was not whole
 	Unreadable      int64 // segments that could not be read, and were set aside
+	StoreAway       bool  // the last attempt to write to it failed
 	StoreFailures   int64
 	JournalFailures int64
 }
