@@ -1,13 +1,13 @@
 # make run    the gate: a milter on 127.0.0.1:8891, with no configuration
 # make test   every check and every test; as root it installs what they need
 #
-# The others: build, lint, cross, bench, fuzz (FUZZTIME=1m a target).
+# The others: build, lint, cross, bench, fuzz (FUZZTIME=1m a target), deb (dist/gatepost_VERSION_ARCH.deb).
 
 GO       ?= go
 FUZZTIME ?= 1m
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: run build test lint cross bench fuzz
+.PHONY: run build test lint cross bench fuzz deb
 
 run:
 	$(GO) run ./cmd/gatepost serve
@@ -35,3 +35,6 @@ bench:
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+deb:
+	GO=$(GO) packaging/deb/build

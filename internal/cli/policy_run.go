@@ -67,6 +67,7 @@ func policyTestCommand() *cobra.Command {
 		},
 	}
 	client.add(cmd.Flags())
+	client.addSealers(cmd.Flags())
 	cmd.Flags().StringVar(&expect, "expect", "", "hold the policy to the expectations in this `FILE`")
 	cmd.Flags().BoolVar(&trace, "trace", false, "say what every rule says")
 	return cmd

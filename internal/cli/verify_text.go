@@ -134,7 +134,14 @@ func (s screen) arcRow(a *verify.ARC) {
 			text += ", sealed by " + strings.Join(a.Sealers, ", ")
 		}
 	}
-	s.row("arc", a.Result, printable(text), printable(a.Reason))
+	vouch := ""
+	switch a.Vouch {
+	case "pass":
+		vouch = a.VouchedBy + ", which is trusted, saw the author authenticated"
+	case "temperror":
+		vouch = "a trusted sealer may have seen the author authenticated"
+	}
+	s.row("arc", a.Result, printable(text), printable(a.Reason), printable(vouch))
 }
 
 func (s screen) dmarcRow(d *verify.DMARC) {

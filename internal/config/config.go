@@ -38,6 +38,7 @@ type Config struct {
 	DMARC              DMARC          `toml:"dmarc"`
 	ARC                ARC            `toml:"arc"`
 	Signing            signing.Config `toml:"signing"`
+	Store              Store          `toml:"store"`
 	Web                Web            `toml:"web"`
 	Log                Log            `toml:"log"`
 	Recipients         []Recipients   `toml:"recipients"`
@@ -72,6 +73,15 @@ type ARC struct {
 	SealSelector   string   `toml:"seal_selector"`
 	SealKey        string   `toml:"seal_key"`        // a file
 	SealRecipients []string `toml:"seal_recipients"` // domains whose mail is forwarded; all if empty
+}
+
+// Store says where and for how long what was decided is kept.
+type Store struct {
+	URL            string   `toml:"url"`             // gatepost.db in the state directory if empty
+	Messages       int      `toml:"messages"`        // the last decisions that are kept
+	MessageAge     Duration `toml:"message_age"`     // and none that is older
+	ObservationAge Duration `toml:"observation_age"` // of counts by day; zero keeps them for ever
+	JournalBytes   Size     `toml:"journal_bytes"`   // of what waits for the store, on the disk
 }
 
 // Web says where the metrics and the state of the gate are shown.
@@ -117,9 +127,12 @@ func Default() *Config {
 		Limits: Limits{
 			Queries: 300, Time: Duration(20 * time.Second), Bytes: 256 << 20, HeaderBytes: 1 << 20, Fields: 2000, Signatures: 10, Messages: 5000,
 		},
-		DMARC:      DMARC{Method: dmarc.TreeWalk},
-		ARC:        ARC{TrustedSealers: []string{}, SealRecipients: []string{}},
-		Signing:    signing.DefaultConfig(),
+		DMARC:   DMARC{Method: dmarc.TreeWalk},
+		ARC:     ARC{TrustedSealers: []string{}, SealRecipients: []string{}},
+		Signing: signing.DefaultConfig(),
+		Store: Store{
+			Messages: 100_000, MessageAge: Duration(30 * 24 * time.Hour), ObservationAge: Duration(2 * 365 * 24 * time.Hour), JournalBytes: 1 << 30,
+		},
 		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},
 		Log:        Log{Level: slog.LevelInfo, Format: Text},
 		Recipients: []Recipients{},

@@ -74,6 +74,14 @@ zone = "example.com"
 server = "192.0.2.53"
 secret_file = "tsig.key"`},
 
+	"store": {text: "What was decided: the last messages for gatepost log, and counts by day."},
+	"store.url": {text: `The default is the SQLite file gatepost.db in the state directory.`,
+		sample: `url = "sqlite:/var/lib/gatepost/gatepost.db"`},
+	"store.messages":        {text: "The last messages that are kept, with envelope and results, never with content."},
+	"store.message_age":     {text: "And none that is older. 0s: any age."},
+	"store.observation_age": {text: "How long the counts by day are kept. 0s: for ever."},
+	"store.journal_bytes":   {text: "How large the journal may grow in which decisions wait for a store that is away."},
+
 	"web":        {text: "What is shown by HTTP: metrics, and the state of the gate."},
 	"web.listen": {text: "Where. Nobody logs in: let it be on loopback, or on a network that is yours. None: nowhere."},
 

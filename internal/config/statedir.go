@@ -30,6 +30,11 @@ func (c *Config) KeyDir() string {
 	return cmp.Or(c.Signing.Keys, filepath.Join(c.StateDir, "keys"))
 }
 
+// StoreURL is the address of the store.
+func (c *Config) StoreURL() string {
+	return cmp.Or(c.Store.URL, "sqlite:"+filepath.Join(c.StateDir, "gatepost.db"))
+}
+
 // DefaultStateDir is where what must outlast the program is kept unless a file says otherwise: where systemd says, in the place for
 // that of the system, or in that of the user.
 func DefaultStateDir() string {

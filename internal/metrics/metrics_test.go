@@ -165,19 +165,21 @@ func TestLookUpsAreCountedByWhatCameOfThem(t *testing.T) {
 
 func TestSourcesAreAskedWhenPrometheusReads(t *testing.T) {
 	m := New()
-	key := Key{Domain: "example.com", Selector: "s1", Algorithm: "rsa-sha256", State: "active", Published: true}
+	key := Key{Domain: "example.com", Selector: "s1", Algorithm: "rsa-sha256", State: "signing", Published: true}
 	m.Attach(Sources{
-		Journal:    func() Journal { return Journal{Bytes: 4096, Segments: 2, Pending: 7, Dropped: 1, StoreFailures: 3} },
+		Journal: func() Journal {
+			return Journal{Bytes: 4096, Segments: 2, Pending: 7, InMemory: 2, Committed: 9, Dropped: 1, Lost: 4, StoreFailures: 3, JournalFailures: 6}
+		},
 		Exceptions: func() Exceptions { return Exceptions{Active: 5, Ending: 1} },
 		Keys:       func() []Key { return []Key{key, key} }, // a fault elsewhere must not spoil the rest
 	})
 	for name, value := range map[string]string{
 		"journal_bytes": "4096", "journal_segments": "2", "journal_pending": "7", "journal_dropped_total": "1",
-		"store_failures_total": "3", "store_up": "0", "exceptions": "5", "exceptions_ending": "1",
+		"store_failures_total": "3", "journal_in_memory": "2", "journal_lost_total": "4", "journal_failures_total": "6", "store_committed_total": "9", "store_up": "0", "exceptions": "5", "exceptions_ending": "1",
 	} {
 		want(t, m, name, "gatepost_"+name+" "+value)
 	}
-	labels := `{algorithm="rsa-sha256",domain="example.com",selector="s1",state="active"} 1`
+	labels := `{algorithm="rsa-sha256",domain="example.com",selector="s1",state="signing"} 1`
 	want(t, m, "key_state", "gatepost_key_state"+labels)
 	want(t, m, "key_published", "gatepost_key_published"+labels)
 }

@@ -9,14 +9,18 @@ type Sources struct {
 	Keys       func() []Key
 }
 
-// A Journal is how far the store is behind the mail.
+// A Journal is how far the store is behind the mail. The totals are since the start.
 type Journal struct {
-	Bytes         int64  // on the disk
-	Segments      int    // files
-	Pending       int64  // decisions that are not in the store yet
-	Dropped       uint64 // decisions lost, since the start: the disk was full
-	StoreFailures uint64 // attempts to write to the store that failed, since the start
-	StoreUp       bool   // the last attempt did not fail
+	Bytes           int64 // on the disk
+	Segments        int   // files
+	Pending         int64 // messages that are not in the store yet
+	InMemory        int64 // of these, counted in memory, since the journal cannot be written
+	Committed       int64 // messages written to the store
+	Dropped         int64 // decisions given up for want of room, while their messages were counted
+	Lost            int64 // messages that were not even counted
+	StoreFailures   int64 // attempts to write to the store that failed
+	JournalFailures int64 // attempts to write to the journal that failed
+	StoreUp         bool  // the last attempt to write to the store went well
 }
 
 // Exceptions are counted by how long they have.
@@ -48,8 +52,12 @@ type pull struct{ m *Metrics }
 var (
 	journalBytes    = desc("journal_bytes", "Size of the journal of decisions that are not in the store yet.")
 	journalSegments = desc("journal_segments", "Files of the journal.")
-	journalPending  = desc("journal_pending", "Decisions that are not in the store yet.")
-	journalDropped  = desc("journal_dropped_total", "Decisions that could not be written down.")
+	journalPending  = desc("journal_pending", "Messages whose decisions are not in the store yet.")
+	journalInMemory = desc("journal_in_memory", "Messages counted in memory alone, since the journal cannot be written.")
+	journalDropped  = desc("journal_dropped_total", "Decisions given up for want of room, while their messages were counted.")
+	journalLost     = desc("journal_lost_total", "Messages that were not even counted.")
+	journalFailures = desc("journal_failures_total", "Attempts to write to the journal that failed.")
+	storeCommitted  = desc("store_committed_total", "Messages written to the store.")
 	storeFailures   = desc("store_failures_total", "Attempts to write to the store that failed.")
 	storeUp         = desc("store_up", "Whether the last attempt to write to the store went well.")
 	exceptions      = desc("exceptions", "Exceptions that hold.")
@@ -59,8 +67,8 @@ var (
 )
 
 func (p *pull) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{journalBytes, journalSegments, journalPending, journalDropped, storeFailures, storeUp,
-		exceptions, exceptionsEnd, keyState, keyPublished} {
+	for _, d := range []*prometheus.Desc{journalBytes, journalSegments, journalPending, journalInMemory, journalDropped,
+		journalLost, journalFailures, storeCommitted, storeFailures, storeUp, exceptions, exceptionsEnd, keyState, keyPublished} {
 		out <- d
 	}
 }
@@ -80,6 +88,10 @@ func (p *pull) Collect(out chan<- prometheus.Metric) {
 		put(journalBytes, prometheus.GaugeValue, float64(j.Bytes))
 		put(journalSegments, prometheus.GaugeValue, float64(j.Segments))
 		put(journalPending, prometheus.GaugeValue, float64(j.Pending))
+		put(journalInMemory, prometheus.GaugeValue, float64(j.InMemory))
+		put(journalLost, prometheus.CounterValue, float64(j.Lost))
+		put(journalFailures, prometheus.CounterValue, float64(j.JournalFailures))
+		put(storeCommitted, prometheus.CounterValue, float64(j.Committed))
 		put(journalDropped, prometheus.CounterValue, float64(j.Dropped))
 		put(storeFailures, prometheus.CounterValue, float64(j.StoreFailures))
 		put(storeUp, prometheus.GaugeValue, truth(j.StoreUp))

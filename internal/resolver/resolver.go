@@ -18,12 +18,13 @@ import (
 type Options struct {
 	Servers []string // HOST:PORT; those of the system if empty
 	Zone    string   // a master file; none if empty
+	Cached  func(hit bool)
 }
 
 // New gives a resolver. A zone alone stands in place of the network, so that a test never asks it; in front of servers that are named
 // it answers for what it holds.
 func New(o Options) (dns.Resolver, error) {
-	client := dns.ClientOptions{Servers: o.Servers}
+	client := dns.ClientOptions{Servers: o.Servers, Cached: o.Cached}
 	if o.Zone == "" {
 		return dns.NewClient(client), nil
 	}

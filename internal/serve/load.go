@@ -8,16 +8,28 @@ import (
 
 	"github.com/gatepost-mail/gatepost/arc"
 	"github.com/gatepost-mail/gatepost/dkim"
+	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/gate"
+	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/resolver"
+	"github.com/gatepost-mail/gatepost/internal/signing"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
 )
 
-// load reads the configuration and makes of it what the gate works with.
-func load(o Options) (*state, error) {
+// A state is a configuration, and what was made of it.
+type state struct {
+	config   *config.Config
+	settings gate.Settings
+	dns      dns.Resolver
+	views    signing.Views // of DNS, for keys
+	log      *slog.Logger
+}
+
+// load reads the configuration and makes of it what the gate works with. What it asks DNS is counted in m, which may be nil.
+func load(o Options, m *metrics.Metrics) (*state, error) {
 	c := config.Default()
 	if o.Path != "" {
 		var err error
@@ -29,11 +41,30 @@ func load(o Options) (*state, error) {
 		o.Override(c)
 	}
 	s := &state{config: c, log: logger(o.Log, c.Log)}
+	if err := s.openDNS(m); err != nil {
+		return nil, err
+	}
 	var err error
 	if s.settings, err = s.gateSettings(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// openDNS prepares the look-ups for mail, and those for keys, which no cache answers.
+func (s *state) openDNS(m *metrics.Metrics) error {
+	c := s.config.Resolver
+	r, err := resolver.New(resolver.Options{Servers: c.Servers, Zone: c.Zone, Cached: m.DNSCache})
+	if err != nil {
+		return err
+	}
+	s.dns = m.Resolver(r)
+	if c.Zone != "" {
+		s.views = signing.Views{Resolvers: []signing.View{{Name: c.Zone, Resolver: r}}}
+	} else {
+		s.views = signing.NewViews(c.Servers, s.config.Signing.CheckAuthoritative)
+	}
+	return nil
 }
 
 func (s *state) gateSettings() (gate.Settings, error) {
@@ -50,20 +81,16 @@ func (s *state) gateSettings() (gate.Settings, error) {
 	if err != nil {
 		return gate.Settings{}, err
 	}
-	dns, err := resolver.New(resolver.Options{Servers: c.Resolver.Servers, Zone: c.Resolver.Zone})
-	if err != nil {
-		return gate.Settings{}, err
-	}
 	limits := message.Limits{HeaderBytes: int(c.Limits.HeaderBytes), Fields: c.Limits.Fields}
 	return gate.Settings{
 		Verifier: verify.New(verify.Options{
-			Resolver: dns, AuthservID: c.AuthservID, Timeout: time.Duration(c.Limits.Time), MaxQueries: c.Limits.Queries,
+			Resolver: s.dns, AuthservID: c.AuthservID, Timeout: time.Duration(c.Limits.Time), MaxQueries: c.Limits.Queries,
 			MaxBytes: int64(c.Limits.Bytes), Limits: limits, MaxSignatures: c.Limits.Signatures, Method: c.DMARC.Method,
 			Sealers: c.ARC.TrustedSealers,
 		}),
 		Policy: rules, Monitor: c.Mode == config.Monitor, Routes: routes, AuthservID: c.AuthservID, HelpURL: c.HelpURL,
 		OwnNetworks: c.OwnNetworks, TrustAuthenticated: c.TrustAuthenticated, ReceivedSPF: c.ReceivedSPF, Sealing: sealing,
-		Limits: limits, MaxMessages: c.Limits.Messages, Log: s.log,
+		Unsigned: policy.Action(c.Signing.Unsigned), Limits: limits, MaxMessages: c.Limits.Messages, Log: s.log,
 	}, nil
 }
 

@@ -1,23 +1,25 @@
 // Package serve runs what a configuration names: the gate, and everything behind it.
 //
-//	s, err := serve.New(serve.Options{Path: "/etc/gatepost/gatepost.toml", Log: os.Stderr})
-//	err = s.Run(ctx, signals)
+//	err := serve.Run(ctx, serve.Options{Path: "/etc/gatepost/gatepost.toml", Log: os.Stderr}, signals)
 package serve
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/activation"
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/gate"
+	"github.com/gatepost-mail/gatepost/internal/metrics"
+	"github.com/gatepost-mail/gatepost/internal/notify"
 )
 
 // Options say what to run.
@@ -29,60 +31,80 @@ type Options struct {
 
 // A Server is the gate with everything behind it.
 type Server struct {
-	o    Options
-	gate *gate.Gate
+	o         Options
+	gate      *gate.Gate
+	back      *back
+	notify    *notify.Notifier
+	pid       int
+	started   time.Time
+	listening []string
 
-	mu      sync.Mutex // held while the configuration is read again
+	reloading sync.Mutex // one at a time
+
+	mu      sync.Mutex
 	running *state
-}
-
-// A state is a configuration, and what was made of it.
-type state struct {
-	config   *config.Config
-	settings gate.Settings
-	log      *slog.Logger
+	read    time.Time // when running was
+	failed  error     // why the configuration could not be read since; nil if it could
+	ended   error     // why no more mail is taken; nil while it is
 }
 
 // Check reads the configuration and says what is wrong with it. Nothing is started, and nothing is written.
 func Check(o Options) error {
-	_, err := load(o)
+	_, err := load(o, nil)
 	return err
 }
 
-// drainTimeout bounds how long the messages that are under way are waited for.
-const drainTimeout = 30 * time.Second
+// How long is waited at the end.
+const (
+	drainTimeout = 30 * time.Second // for messages that are under way
+	flushTimeout = 10 * time.Second // for what was decided to get into the store; the rest stays in the journal
+)
 
 // Run serves until it is told to end: by a signal, or by ctx. SIGHUP reads the configuration again.
 func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
-	first, err := load(o)
+	s := &Server{o: o, notify: notify.New(), pid: os.Getpid(), started: time.Now()}
+	defer s.notify.Close()
+	sockets, err := activation.Listeners()
 	if err != nil {
 		return err
 	}
-	listeners, err := listen(first.config)
+	m := metrics.New()
+	first, err := load(o, m)
 	if err != nil {
 		return err
 	}
-	s := &Server{o: o, running: first}
 	slog.SetDefault(first.log) // for what the libraries have to say
-	s.gate = gate.New(gate.Options{
-		MaxSessions: first.config.MaxSessions, IdleTimeout: time.Duration(first.config.IdleTimeout),
-	}, first.settings)
-	failed := make(chan error, len(listeners))
-	for _, ln := range listeners {
-		go func() { failed <- s.gate.Serve(ln) }()
+	listeners := sockets["milter"]
+	if len(listeners) == 0 {
+		if listeners, err = listen(first.config); err != nil {
+			return err
+		}
 	}
-	first.started(listeners)
-	err = s.wait(ctx, signals, failed)
+	if s.back, err = openBack(first, m); err != nil {
+		closeAll(listeners)
+		return err
+	}
+	s.take(first)
+	s.gate = gate.New(gate.Options{
+		MaxSessions: first.config.MaxSessions, IdleTimeout: time.Duration(first.config.IdleTimeout), Metrics: m, Recorder: s.back.recorder,
+	}, s.settings(first))
+	ended := make(chan error, len(listeners))
+	for _, ln := range listeners {
+		s.listening = append(s.listening, ln.Addr().Network()+":"+ln.Addr().String())
+		go func() { ended <- s.gate.Serve(ln) }()
+	}
+	s.back.start(ctx, s)
+	first.log.Info("listening", "milter", s.listening, "policy", first.config.Policy, "mode", first.config.Mode,
+		"authserv_id", first.config.AuthservID, "pid", s.pid)
+	s.notify.Ready(fmt.Sprintf("listening on %v", s.listening))
+	go s.notify.Watch(ctx, func() bool { return s.stopped() == nil })
 
-	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
-	s.gate.Shutdown(drain)
-	s.log().Info("stopped")
-	return err
+	err = s.wait(ctx, signals, ended)
+	return s.shutdown(err)
 }
 
 // wait returns when it is time to stop.
-func (s *Server) wait(ctx context.Context, signals <-chan os.Signal, failed <-chan error) error {
+func (s *Server) wait(ctx context.Context, signals <-chan os.Signal, ended <-chan error) error {
 	for {
 		select {
 		case sig := <-signals:
@@ -94,16 +116,62 @@ func (s *Server) wait(ctx context.Context, signals <-chan os.Signal, failed <-ch
 		case <-ctx.Done():
 			s.log().Info("stopping")
 			return nil
-		case err := <-failed:
+		case err := <-ended:
 			return err
 		}
 	}
 }
 
-func (s *Server) log() *slog.Logger {
+// shutdown ends the gate first, and then what is behind it.
+func (s *Server) shutdown(why error) error {
+	s.mu.Lock()
+	s.ended = errStopping
+	s.mu.Unlock()
+	s.notify.Stopping()
+	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	s.gate.Shutdown(drain)
+	flush, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := s.back.close(flush); err != nil {
+		s.log().Warn("not everything is in the store: it stays in the journal for the next start", "error", err.Error())
+	}
+	s.log().Info("stopped")
+	return why
+}
+
+var errStopping = fmt.Errorf("the gate is stopping")
+
+// stopped says why no more mail is taken, or nil.
+func (s *Server) stopped() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.running.log
+	return s.ended
+}
+
+// state is what is in force.
+func (s *Server) state() *state {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running
+}
+
+func (s *Server) log() *slog.Logger { return s.state().log }
+
+// take puts a state in force.
+func (s *Server) take(next *state) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running, s.read, s.failed = next, time.Now(), nil
+}
+
+// settings are those of the gate, with what is behind it.
+func (s *Server) settings(next *state) gate.Settings {
+	settings := next.settings
+	if s.back.rotor != nil {
+		settings.Signers = signers{s.back.rotor.Keyring()}
+	}
+	return settings
 }
 
 func listen(c *config.Config) ([]net.Listener, error) {
@@ -111,9 +179,7 @@ func listen(c *config.Config) ([]net.Listener, error) {
 	for _, a := range c.Listen {
 		ln, err := gate.Listen(a.Network, a.Address, fs.FileMode(c.SocketMode))
 		if err != nil {
-			for _, open := range listeners {
-				open.Close()
-			}
+			closeAll(listeners)
 			return nil, err
 		}
 		listeners = append(listeners, ln)
@@ -121,31 +187,8 @@ func listen(c *config.Config) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-func (s *state) started(listeners []net.Listener) {
-	var addresses []string
+func closeAll(listeners []net.Listener) {
 	for _, ln := range listeners {
-		addresses = append(addresses, ln.Addr().Network()+":"+ln.Addr().String())
+		ln.Close()
 	}
-	s.log.Info("listening", "milter", addresses, "policy", s.config.Policy, "mode", s.config.Mode, "authserv_id", s.config.AuthservID, "pid", os.Getpid())
-}
-
-// Reload reads the configuration again: all of it, or none. The error says what is wrong with it, and is in the log too.
-func (s *Server) Reload(context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := s.running
-	next, err := load(s.o)
-	if err != nil {
-		old.log.Error("the configuration was not read again: the one before stays", "error", err.Error())
-		return err
-	}
-	if !slices.Equal(next.config.Listen, old.config.Listen) || next.config.SocketMode != old.config.SocketMode ||
-		next.config.MaxSessions != old.config.MaxSessions || next.config.IdleTimeout != old.config.IdleTimeout {
-		next.log.Warn("listen, socket_mode, max_sessions and idle_timeout change only when gatepost is started again")
-	}
-	slog.SetDefault(next.log)
-	s.gate.Reload(next.settings)
-	s.running = next
-	next.log.Info("configuration read again", "policy", next.config.Policy, "mode", next.config.Mode, "authserv_id", next.config.AuthservID)
-	return nil
 }

@@ -54,7 +54,7 @@ func (r *Rotor) Next(ctx context.Context, domain, skip string, now time.Time) er
 	if _, err := o.step(ctx, domain, tidy(now), skip); err != nil {
 		return err
 	}
-	return r.rebuild(o)
+	return r.rebuild(nil)
 }
 
 func (o *Options) find(domain, selector string) (*Key, error) {

@@ -251,7 +251,7 @@ func TestAKillAtAnyStepChangesNothingOfTheEnd(t *testing.T) {
 	for _, c := range []struct {
 		algorithms []string
 		every      int // how many points are passed over for one that is tried
-	}{{[]string{"ed25519"}, 1}, {[]string{"rsa", "ed25519"}, 9}} {
+	}{{[]string{"ed25519"}, 1}, {[]string{"rsa", "ed25519"}, 17}} {
 		whole := workplace(t)
 		goOn(t, whole, c.algorithms)
 		want := end(t, whole)

@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,12 +31,15 @@ type Options struct {
 	Publisher Publisher    // nil: records are published by hand
 	Vault     Vault        // where private keys lie; Directory if nil
 	Log       *slog.Logger // slog's default if nil
+
+	watch time.Duration // how often it is looked whether another process changed a state; tests have no time
 }
 
 // A Rotor takes keys from one state to the next, and keeps a [Keyring] of those that may sign. It is safe for concurrent use.
 type Rotor struct {
 	keyring Keyring
-	ticking sync.Mutex // one Tick or Reload at a time
+	ticking sync.Mutex // one Tick at a time: it may wait for DNS
+	swap    sync.Mutex // one change of the ring at a time: it waits for nobody
 
 	mu     sync.Mutex
 	o      Options
@@ -63,14 +67,9 @@ func (r *Rotor) Reload(o Options) error {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	r.ticking.Lock()
-	defer r.ticking.Unlock()
-	if err := r.rebuild(o); err != nil {
+	if err := r.rebuild(&o); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	r.o = o
-	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -84,8 +83,14 @@ func (r *Rotor) options() Options {
 	return r.o
 }
 
-// rebuild reads what is on disk and swaps the ring, all or nothing.
-func (r *Rotor) rebuild(o Options) error {
+// rebuild reads what is on disk and swaps the ring, and the options if there are new ones, all or nothing.
+func (r *Rotor) rebuild(changed *Options) error {
+	r.swap.Lock()
+	defer r.swap.Unlock()
+	o := r.options()
+	if changed != nil {
+		o = *changed
+	}
 	ring, err := newRing(o.Directory, o.Vault, o.Settings)
 	if err != nil {
 		return err
@@ -96,15 +101,15 @@ func (r *Rotor) rebuild(o Options) error {
 	}
 	r.keyring.ring.Store(ring)
 	r.mu.Lock()
-	r.states = states
+	r.o, r.states = o, states
 	r.mu.Unlock()
 	return nil
 }
 
 const (
 	hourly   = time.Hour
-	soon     = 5 * time.Minute  // when something is awaited that DNS is to show
-	watching = 5 * time.Second  // how often it is looked whether another process changed a state
+	soon     = 5 * time.Minute // when something is awaited that DNS is to show
+	watching = 5 * time.Second
 	tickTime = 30 * time.Minute // bounds a Tick in Run
 	atOnce   = 8                // domains at once
 )
@@ -138,7 +143,7 @@ func (r *Rotor) Tick(ctx context.Context, now time.Time) (next time.Time, err er
 			next = t
 		}
 	}
-	if err := r.rebuild(o); err != nil {
+	if err := r.rebuild(nil); err != nil { // with the options of now: a Reload does not wait for a Tick
 		failed[len(domains)] = fmt.Errorf("the keys before stay in use: %w", err)
 	}
 	return next, errors.Join(failed...)
@@ -166,7 +171,7 @@ func (r *Rotor) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-r.wake:
 			due = time.Time{}
-		case <-time.After(watching):
+		case <-time.After(cmp.Or(o.watch, watching)):
 		}
 	}
 }
@@ -248,8 +253,4 @@ func keyStates(o Options) ([]KeyState, error) {
 }
 
 // Refresh reads the keys anew, as another process may have changed them. If anything is wrong, all stays as it is.
-func (r *Rotor) Refresh() error {
-	r.ticking.Lock()
-	defer r.ticking.Unlock()
-	return r.rebuild(r.options())
-}
+func (r *Rotor) Refresh() error { return r.rebuild(nil) }

@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -66,8 +67,8 @@ func TestOnAScheduleWithUpdatesEverythingGoesByItself(t *testing.T) {
 	b.want("gp-2026-11-r=signing gp-2026-11-e=signing", "gp-2026-11-r", "gp-2026-11-e")
 	b.tick(90 * day)
 	b.want("gp-2026-11-r=signing gp-2026-11-e=signing gp-2027-01-r=waiting gp-2027-01-e=waiting", "gp-2026-11-r", "gp-2026-11-e")
-	for range 90*24 + 1 { // the first hour was waited for
-		b.now = b.now.Add(time.Hour)
+	for range 90*4 + 1 { // the first step was waited for
+		b.now = b.now.Add(6 * time.Hour)
 		if _, err := b.Tick(t.Context(), b.now); err != nil {
 			t.Fatal(err)
 		}
@@ -401,15 +402,74 @@ func TestOneBrokenDomainDoesNotHoldUpOthers(t *testing.T) {
 	b.want("gp-2026-11-e=waiting")
 }
 
-func TestRunSeesWhatAnotherProcessDoes(t *testing.T) {
-	b := newBench(t, nil)
-	b.rotate()
-	b.publish("gp-2026-11-e")
-	stamp := b.o.stamp()
-	if _, err := b.Tick(t.Context(), b.now); err != nil {
+func TestRunHeedsWhatAnotherProcessDoes(t *testing.T) {
+	b := newBench(t, func(_ *Config, o *Options) { o.watch = 5 * time.Millisecond })
+	key, err := dkim.GenerateEd25519()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if b.o.stamp() == stamp {
-		t.Error("a state that changed on disk has the same stamp")
+	b.dns.set("s1._domainkey.example.com", dkim.Record(key.Public()))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan bool)
+	go func() { defer close(ended); b.Run(ctx) }()
+	signers := func(want int) {
+		t.Helper()
+		for range 3000 {
+			if len(b.Keyring().Signers("example.com")) == want {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("%d keys do not sign after half a minute: %s", want, b.states())
+	}
+	if err := b.dir.Add(ctx, "example.com", "s1", key, false, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	signers(1)
+	if err := b.dir.Revoke(ctx, "example.com", "s1", true, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	signers(0)
+	cancel()
+	<-ended
+}
+
+// slowDNS answers when it is let.
+type slowDNS struct {
+	*fakeDNS
+	asked, let chan bool
+}
+
+func (s slowDNS) Lookup(ctx context.Context, name string, typ dns.Type) (dns.Answer, error) {
+	s.asked <- true
+	<-s.let
+	return s.fakeDNS.Lookup(ctx, name, typ)
+}
+
+func TestReloadDoesNotWaitForDNSAndHolds(t *testing.T) {
+	b := newBench(t, nil)
+	b.rotate()
+	slow := slowDNS{b.dns, make(chan bool), make(chan bool)}
+	b.o.Views.Resolvers[0].Resolver = slow
+	b.restart()
+	ended := make(chan error)
+	go func() {
+		_, err := b.Tick(t.Context(), b.now)
+		ended <- err
+	}()
+	<-slow.asked
+	o := b.o
+	c := DefaultConfig()
+	c.Domains = []string{"example.net"}
+	o.Settings = settings(t, c)
+	if err := b.Reload(o); err != nil { // while the Tick waits
+		t.Fatal(err)
+	}
+	slow.let <- true
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if b.Keyring().Ours("example.com") || !b.Keyring().Ours("example.net") {
+		t.Error("the end of a Tick brought the settings before back")
 	}
 }

@@ -114,6 +114,10 @@ func TestNobodyImportsTheCommandLineOrTheTestsAndOnlyTheGateKnowsMilter(t *testi
 			switch {
 			case name == "internal/cli" && p.name() != "cmd/gatepost":
 				t.Errorf("%s imports internal/cli: only cmd/gatepost may", p.name())
+			case name == "internal/serve" && p.name() != "internal/cli":
+				t.Errorf("%s imports internal/serve: only internal/cli may", p.name())
+			case name == "internal/web" && p.name() != "internal/cli" && p.name() != "internal/serve":
+				t.Errorf("%s imports internal/web: only internal/serve and internal/cli may", p.name())
 			case (name == "internal/dnstest" || strings.HasPrefix(name, "test/")) && !strings.HasPrefix(p.name(), "test/"):
 				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			case strings.HasPrefix(path, milter) && p.name() != "internal/gate" && !strings.HasPrefix(p.name(), "test/"):
@@ -133,6 +137,12 @@ func TestDataGoesOneWay(t *testing.T) {
 		"internal/store":      {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/observe", "internal/exceptions"},
 		"internal/observe":    {"internal/gate", "internal/config", "internal/exceptions"},
 		"internal/exceptions": {"internal/gate", "internal/config", "internal/observe"},
+		"internal/signing":    {"internal/verify", "internal/policy", "internal/gate", "internal/config"},
+		"internal/metrics":    {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/store"},
+		"internal/control":    {"internal/gate", "internal/config", "internal/metrics"},
+		"internal/activation": {"internal/gate", "internal/config"},
+		"internal/notify":     {"internal/gate", "internal/config"},
+		"internal/postfix":    {"internal/gate", "internal/config"},
 	}
 	for _, p := range packages(t) {
 		for _, name := range below[p.name()] {

@@ -14,6 +14,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -242,9 +243,9 @@ func (m *Move) TOML() string {
 	b.WriteString("\n[signing]\n")
 	var authors []string
 	for _, r := range m.Rules {
-		authors = append(authors, fmt.Sprintf("%q", r.Author))
+		authors = append(authors, r.Author)
 	}
-	fmt.Fprintf(&b, "domains = [%s]\n", strings.Join(authors, ", "))
+	fmt.Fprintf(&b, "domains = %s\n", quoteList(authors))
 	for _, l := range m.Lines {
 		if l.Table == "signing" {
 			fmt.Fprintln(&b, l.Text)
@@ -264,11 +265,20 @@ func (m *Move) TOML() string {
 	return strings.TrimPrefix(b.String(), "\n")
 }
 
+// quote writes a text for TOML, whose strings are JSON's but for DEL.
+func quote(s string) string {
+	text, err := json.Marshal(strings.ReplaceAll(s, "\x7f", "?"))
+	if err != nil {
+		return `""` // a string can always be written
+	}
+	return string(text)
+}
+
 // quoteList writes a list of texts for TOML.
 func quoteList(list []string) string {
 	var quoted []string
 	for _, s := range list {
-		quoted = append(quoted, fmt.Sprintf("%q", s))
+		quoted = append(quoted, quote(s))
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }

@@ -96,7 +96,7 @@ func (m *Move) setting(c *conf, s *setting) error {
 		m.line("signing", "canonicalization = %q", canon.String())
 	case "AuthservID":
 		if !strings.EqualFold(s.value, "HOSTNAME") {
-			m.line("", "authserv_id = %q", s.value)
+			m.line("", "authserv_id = %s", quote(s.value))
 		}
 	case "SignatureTTL":
 		m.ttl(s)
@@ -162,7 +162,7 @@ func (m *Move) socket(s *setting) {
 	if kind == "inet" && !strings.Contains(value, "@") {
 		value += "@0.0.0.0"
 	}
-	m.line("", "# listen = [%q]  # as opendkim did; leave it out to listen on 127.0.0.1:8891 beside it", value)
+	m.line("", "# listen = [%s]  # as opendkim did; leave it out to listen on 127.0.0.1:8891 beside it", quote(value))
 }
 
 // internal reads whose mail is ours.

@@ -84,6 +84,7 @@ func (m *Move) row(c *conf, row entry, patterns bool, keys map[string]*tableKey)
 	}
 	sdid, err := signing.DomainName(domain)
 	if err != nil {
+		k.used = true
 		m.lost(k.place, "KeyTable %s: %s is not a domain to sign for", name, domain)
 		return
 	}
@@ -133,8 +134,10 @@ func authorPattern(key string, patterns bool) (author, why string) {
 		return "", "it is for every domain; Gatepost signs for those that it is told only"
 	case patterns && !found && strings.HasPrefix(key, "*."): // "*" stands for any text, "@" too
 		host = key
+	case patterns && !found && strings.HasPrefix(key, "*"):
+		return "", "it matches every address that ends so, in other domains too: name the domains, like *@example.com and *@*.example.com"
 	case patterns && !found:
-		return "", "it matches no address: a pattern of a refile: must match the whole of it, like *@" + strings.TrimPrefix(key, "*")
+		return "", "it matches no address: a pattern of a refile: must match the whole of it, like *@" + key
 	case !patterns && !found && strings.HasPrefix(key, "."):
 		host = "*" + key
 	case !patterns && !found:

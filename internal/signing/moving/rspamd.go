@@ -3,7 +3,6 @@ package moving
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -332,16 +331,14 @@ func (s *signer) found() {
 		}
 		return
 	}
-	pattern := strings.ReplaceAll(s.path, "$selector", s.selector)
+	pattern := filepath.Clean(strings.ReplaceAll(s.path, "$selector", s.selector)) // as Glob gives its paths
 	before, after, _ := strings.Cut(pattern, "$domain")
 	if strings.Contains(after, "$domain") {
 		after = "" // a domain in two places: the first will do to find it
 	}
 	files, err := filepath.Glob(escapeGlob(before) + "*" + escapeGlob(after))
-	if err != nil || len(files) == 0 {
-		if !errors.Is(err, fs.ErrNotExist) && len(s.seen) == 0 {
-			s.note(s.file, "there is no key at %s", pattern)
-		}
+	if err != nil {
+		s.lost(s.file, "path %s: %v", s.path, err)
 		return
 	}
 	for _, file := range files {
@@ -352,6 +349,9 @@ func (s *signer) found() {
 		if name, err := signing.DomainName(domain); err == nil && !s.seen[name] {
 			s.take(s.file, name, s.selectors[name], "")
 		}
+	}
+	if len(s.seen) == 0 {
+		s.note(s.file, "there is no key at %s", pattern)
 	}
 }
 
