@@ -128,7 +128,7 @@ Exit status: 0 removed; 2 it could not be done.`
 func allowRemoveCommand() *cobra.Command {
 	var o storeFlags
 	cmd := &cobra.Command{
-		Use:     "remove ID…",
+		Use:     "remove ID...",
 		Short:   "Remove exceptions",
 		Long:    allowRemoveHelp,
 		Example: "  gatepost allow remove 3",
@@ -158,7 +158,7 @@ func allowExtendCommand() *cobra.Command {
 	var o storeFlags
 	var date string
 	cmd := &cobra.Command{
-		Use:     "extend ID… --until DATE",
+		Use:     "extend ID... --until DATE",
 		Short:   "Give exceptions another end",
 		Long:    allowExtendHelp,
 		Example: "  gatepost allow extend 3 --until 60d",
