@@ -28,7 +28,7 @@ func (s *session) end(m milter.Modifier) *milter.Response {
 	}
 	ended := time.Now()
 	e, v := t.judge(s.actions&milter.OptAddHeader != 0)
-	r := record{evaluation: e, verdict: v, queueID: m.Get(milter.MacroQueueId), begun: t.begun, ended: ended}
+	r := record{evaluation: e, verdict: v, queueID: m.Get(milter.MacroQueueId), begun: t.begun, ended: ended, exception: t.exception}
 	r.reference = cmp.Or(r.queueID, newReference())
 	refusal := s.refusal(t, v.WithReference(r.reference, t.HelpURL))
 	if refusal == nil {

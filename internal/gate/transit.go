@@ -11,6 +11,7 @@ import (
 	"github.com/gatepost-mail/gatepost/authres"
 	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
 )
@@ -28,6 +29,8 @@ type transit struct {
 	signing  *dkim.Signing // of mail of our own; nil where it is not signed
 	unsigned error         // why it is not, though it should be
 	signed   []message.Field
+
+	exception *store.Exception // that let the message in; nil for none
 
 	bytes       int64 // of header and body
 	header      message.Header
@@ -166,7 +169,9 @@ func (t *transit) judge(canAdd bool) (*verify.Evaluation, policy.Verdict) {
 	if t.verify != nil {
 		e := t.verify.End()
 		e.Client.Recipients = t.client.Recipients
-		return e, t.decide(e)
+		var v policy.Verdict
+		v, t.exception = t.Exceptions.Apply(t.decide(e), e, time.Now())
+		return e, v
 	}
 	t.signed = t.sign(canAdd)
 	e := &verify.Evaluation{Client: t.client, Authenticated: true}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/control"
+	"github.com/gatepost-mail/gatepost/internal/exceptions"
 	"github.com/gatepost-mail/gatepost/internal/gate"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/observe"
@@ -24,6 +25,7 @@ type back struct {
 	metrics  *metrics.Metrics
 	store    *lateStore
 	recorder *observe.Recorder
+	allowed  *exceptions.Set
 	keys     *signing.Directory // nil where nothing is signed
 	rotor    *signing.Rotor
 	socket   net.Listener // of the control socket
@@ -45,6 +47,10 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
+	}
+	b.allowed = exceptions.New(b.store, s.log)
+	if err := b.allowed.Refresh(context.Background()); err != nil {
+		s.log.Warn("exceptions are not known yet", "error", err.Error())
 	}
 	if b.socket, err = control.Listen(filepath.Join(c.StateDir, control.SocketName)); err != nil {
 		b.close(context.Background())
@@ -108,6 +114,7 @@ func (b *back) start(ctx context.Context, s *Server) {
 	ctx, b.cancel = context.WithCancel(ctx)
 	b.metrics.Attach(s.sources())
 	b.tasks.Go(func() { control.ServeOn(ctx, b.socket, s) })
+	b.tasks.Go(func() { b.allowed.Run(ctx) })
 	if b.rotor != nil {
 		b.tasks.Go(func() { b.rotor.Run(ctx) })
 	}

@@ -168,6 +168,7 @@ func (s *Server) take(next *state) {
 // settings are those of the gate, with what is behind it.
 func (s *Server) settings(next *state) gate.Settings {
 	settings := next.settings
+	settings.Exceptions = s.back.allowed
 	if s.back.rotor != nil {
 		settings.Signers = signers{s.back.rotor.Keyring()}
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/control"
+	"github.com/gatepost-mail/gatepost/internal/exceptions"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/signing"
 	"github.com/gatepost-mail/gatepost/internal/web"
@@ -95,6 +97,10 @@ func (s *Server) sources() metrics.Sources {
 			JournalFailures: stats.JournalFailures, StoreUp: b.store.down() == nil,
 		}
 	}}
+	sources.Exceptions = func() metrics.Exceptions {
+		now := time.Now()
+		return metrics.Exceptions{Active: b.allowed.Active(now), Ending: len(b.allowed.Ending(now, exceptions.Soon))}
+	}
 	if b.rotor != nil {
 		sources.Keys = func() []metrics.Key {
 			var keys []metrics.Key

@@ -67,6 +67,26 @@ func (l *lateStore) Prune(ctx context.Context, r store.Retention, now time.Time)
 	return done, l.did(err)
 }
 
+// Exceptions implements [exceptions.Source].
+func (l *lateStore) Exceptions(ctx context.Context) ([]store.Exception, error) {
+	s, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.Exceptions(ctx)
+	return all, l.did(err)
+}
+
+// ExceptionsVersion implements [exceptions.Source].
+func (l *lateStore) ExceptionsVersion(ctx context.Context) (int64, error) {
+	s, err := l.get(ctx)
+	if err != nil {
+		return 0, err
+	}
+	version, err := s.ExceptionsVersion(ctx)
+	return version, l.did(err)
+}
+
 func (l *lateStore) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
