@@ -24,6 +24,7 @@ func (c *Config) check() (key string, err error) {
 	}{
 		{"mode", c.Mode, []string{Enforce, Monitor}},
 		{"dmarc.method", string(c.DMARC.Method), []string{string(dmarc.TreeWalk), string(dmarc.PublicSuffixList)}},
+		{"store.sync", c.Store.Sync, []string{"second", "each", "never"}},
 		{"log.format", c.Log.Format, []string{Text, JSON}},
 	} {
 		if !slices.Contains(k.allowed, k.value) {

@@ -82,6 +82,7 @@ type Store struct {
 	MessageAge     Duration `toml:"message_age"`     // and none that is older
 	ObservationAge Duration `toml:"observation_age"` // of counts by day; zero keeps them for ever
 	JournalBytes   Size     `toml:"journal_bytes"`   // of what waits for the store, on the disk
+	Sync           string   `toml:"sync"`            // when the journal must be on the disk itself
 }
 
 // Web says where the metrics and the state of the gate are shown.
@@ -131,7 +132,7 @@ func Default() *Config {
 		ARC:     ARC{TrustedSealers: []string{}, SealRecipients: []string{}},
 		Signing: signing.DefaultConfig(),
 		Store: Store{
-			Messages: 100_000, MessageAge: Duration(30 * 24 * time.Hour), ObservationAge: Duration(2 * 365 * 24 * time.Hour), JournalBytes: 1 << 30,
+			Messages: 100_000, MessageAge: Duration(30 * 24 * time.Hour), ObservationAge: Duration(2 * 365 * 24 * time.Hour), JournalBytes: 1 << 30, Sync: "second",
 		},
 		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},
 		Log:        Log{Level: slog.LevelInfo, Format: Text},

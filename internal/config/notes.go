@@ -82,6 +82,9 @@ secret_file = "tsig.key"`},
 	"store.observation_age": {text: "How long the counts by day are kept. 0s: for ever."},
 	"store.journal_bytes":   {text: "How large the journal may grow in which decisions wait for a store that is away."},
 
+	"store.sync": {text: `When the journal must be on the disk itself, and so outlast a loss of power: "second" (once a second), "each"
+(before mail goes on), "never" (as the operating system likes). The end of the program it outlasts in any case.`},
+
 	"web":        {text: "What is shown by HTTP: metrics, and the state of the gate."},
 	"web.listen": {text: "Where. Nobody logs in: let it be on loopback, or on a network that is yours. None: nowhere."},
 

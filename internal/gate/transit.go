@@ -169,8 +169,11 @@ func (t *transit) judge(canAdd bool) (*verify.Evaluation, policy.Verdict) {
 	if t.verify != nil {
 		e := t.verify.End()
 		e.Client.Recipients = t.client.Recipients
-		var v policy.Verdict
-		v, t.exception = t.Exceptions.Apply(t.decide(e), e, time.Now())
+		decided := t.decide(e)
+		v, used := t.Exceptions.Apply(decided, e, time.Now())
+		if t.exception = used; used != nil {
+			v.Monitor, v.Watched = decided.Monitor, decided.Watched
+		}
 		return e, v
 	}
 	t.signed = t.sign(canAdd)

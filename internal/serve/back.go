@@ -23,7 +23,7 @@ import (
 // A back is what runs behind the gate as long as the program does. Where it is kept is fixed at the start.
 type back struct {
 	metrics  *metrics.Metrics
-	store    *lateStore
+	store    *watchedStore
 	recorder *observe.Recorder
 	allowed  *exceptions.Set
 	keys     *signing.Directory // nil where nothing is signed
@@ -40,10 +40,10 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
 	}
-	b := &back{metrics: m, store: &lateStore{address: c.StoreURL()}, cancel: func() {}}
+	b := &back{metrics: m, store: &watchedStore{kept: store.Keep(c.StoreURL(), store.Options{Create: true})}, cancel: func() {}}
 	var err error
 	b.recorder, err = observe.Open(filepath.Join(c.StateDir, "journal"), observe.Options{
-		Store: b.store, Retention: retention(c.Store), MaxBytes: int64(c.Store.JournalBytes), Log: s.log,
+		Store: b.store, Retention: retention(c.Store), MaxBytes: int64(c.Store.JournalBytes), Sync: observe.Sync(c.Store.Sync), Log: s.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)

@@ -8,90 +8,49 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
-// lateStore is a store that is opened when it is first needed, and again where it could not be: a gate starts and runs without it.
-type lateStore struct {
-	address string
+// A watchedStore remembers how the last attempt to use the store went.
+type watchedStore struct {
+	kept store.Store
 
-	mu   sync.Mutex
-	open store.Store // nil until it could be opened
-	err  error       // of the last attempt at anything
+	mu  sync.Mutex
+	err error
 }
 
-// get gives the store, or says why there is none.
-func (l *lateStore) get(ctx context.Context) (store.Store, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open != nil {
-		return l.open, nil
-	}
-	s, err := store.Open(ctx, l.address, store.Options{Create: true})
-	if err != nil {
-		l.err = err
-		return nil, err
-	}
-	l.open = s
-	return s, nil
-}
-
-// did remembers how the last attempt went.
-func (l *lateStore) did(err error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.err = err
+func (w *watchedStore) did(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
 	return err
 }
 
 // down says why the store could not be used when that was last tried; nil if it could.
-func (l *lateStore) down() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
+func (w *watchedStore) down() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
 }
 
 // AddBatch implements [observe.Store].
-func (l *lateStore) AddBatch(ctx context.Context, b store.Batch) error {
-	s, err := l.get(ctx)
-	if err != nil {
-		return err
-	}
-	return l.did(s.AddBatch(ctx, b))
+func (w *watchedStore) AddBatch(ctx context.Context, b store.Batch) error {
+	return w.did(w.kept.AddBatch(ctx, b))
 }
 
 // Prune implements [observe.Store].
-func (l *lateStore) Prune(ctx context.Context, r store.Retention, now time.Time) (bool, error) {
-	s, err := l.get(ctx)
-	if err != nil {
-		return true, err
-	}
-	done, err := s.Prune(ctx, r, now)
-	return done, l.did(err)
+func (w *watchedStore) Prune(ctx context.Context, r store.Retention, now time.Time) (bool, error) {
+	done, err := w.kept.Prune(ctx, r, now)
+	return done, w.did(err)
 }
 
 // Exceptions implements [exceptions.Source].
-func (l *lateStore) Exceptions(ctx context.Context) ([]store.Exception, error) {
-	s, err := l.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.Exceptions(ctx)
-	return all, l.did(err)
+func (w *watchedStore) Exceptions(ctx context.Context) ([]store.Exception, error) {
+	all, err := w.kept.Exceptions(ctx)
+	return all, w.did(err)
 }
 
 // ExceptionsVersion implements [exceptions.Source].
-func (l *lateStore) ExceptionsVersion(ctx context.Context) (int64, error) {
-	s, err := l.get(ctx)
-	if err != nil {
-		return 0, err
-	}
-	version, err := s.ExceptionsVersion(ctx)
-	return version, l.did(err)
+func (w *watchedStore) ExceptionsVersion(ctx context.Context) (int64, error) {
+	version, err := w.kept.ExceptionsVersion(ctx)
+	return version, w.did(err)
 }
 
-func (l *lateStore) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open == nil {
-		return nil
-	}
-	return l.open.Close()
-}
+func (w *watchedStore) close() error { return w.kept.Close() }
