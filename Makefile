@@ -1,13 +1,14 @@
 # make run    the gate: a milter on 127.0.0.1:8891, with no configuration
 # make test   every check and every test; as root it installs what they need
 #
-# The others: build, lint, cross, bench, fuzz (FUZZTIME=1m a target).
+# The others: build, lint, cross, fuzz (FUZZTIME=1m a target); bench, bench-gate (against rspamd and
+# opendkim with opendmarc).
 
 GO       ?= go
 FUZZTIME ?= 1m
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: run build test lint cross bench fuzz
+.PHONY: run build test lint cross bench bench-gate fuzz
 
 run:
 	$(GO) run ./cmd/gatepost serve
@@ -32,6 +33,10 @@ cross:
 
 bench:
 	$(GO) run ./test/bench
+
+bench-gate:
+	scripts/test-deps rspamd opendkim opendmarc publicsuffix
+	$(GO) run ./test/benchgate
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) scripts/fuzz

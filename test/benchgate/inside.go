@@ -1,0 +1,138 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/gatepost-mail/gatepost/test/bench/lab"
+)
+
+// inside measures in the network of its own.
+func inside(p plan, dir string) error {
+	stop := interrupted()
+	if err := separate(dir); err != nil {
+		return err
+	}
+	mail, err := newCorpus()
+	if err != nil {
+		return err
+	}
+	dns, err := lab.StartDNS(dnsAddress, mail.zone())
+	if err != nil {
+		return err
+	}
+	defer dns.Stop()
+	processors, err := shareOut(p.pin)
+	if err != nil {
+		return err
+	}
+	var all []*contender
+	defer func() {
+		for _, c := range all {
+			c.stop()
+		}
+	}()
+	err = processors.among(func() (err error) {
+		all, err = startAll(yard{dir, p.network}, processors.processors())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if c.idle() {
+			continue
+		}
+		if err := mail.probe(c); err != nil {
+			return fmt.Errorf("the comparison is void: %s: %w", c.name, err)
+		}
+	}
+	fmt.Println(conditions(p, processors))
+	b := &bench{plan: p, mail: mail, contenders: all, readings: map[turn][]reading{}}
+	if err := b.measure(stop); err != nil {
+		return err
+	}
+	b.print(os.Stdout)
+	return nil
+}
+
+var errInterrupted = errors.New("interrupted")
+
+const idleName = "a filter that does nothing"
+
+func (c *contender) idle() bool { return c.name == idleName }
+
+// startAll starts the gate as often as there are ways to run it, the peers, and what shows how fast the load generator is.
+func startAll(y yard, processors int) ([]*contender, error) {
+	var all []*contender
+	add := func(c *contender, err error) error {
+		if err == nil {
+			all = append(all, c)
+		}
+		return err
+	}
+	gate := filepath.Join(y.dir, "gatepost")
+	for _, v := range variants() {
+		if ok, reason := v.known(gate, y.dir); !ok {
+			fmt.Printf("%s: left out, since this build does not know it: %s\n", v.name, reason)
+			continue
+		}
+		if err := add(y.start(v.name, 0, v.piece(gate))); err != nil {
+			return all, err
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.New("gatepost takes none of the configurations")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return all, err
+	}
+	os.Setenv(roleVariable, roleIdle)
+	return all, errors.Join(
+		add(y.start("rspamd", 1.5, rspamdPiece(processors))),
+		add(y.start("opendkim and opendmarc", 3, openPieces()...)),
+		add(y.start(idleName, 0, piece{name: "idle", program: self, args: []string{"SOCKET"}})),
+	)
+}
+
+// conditions are what the figures hold for.
+func conditions(p plan, s share) string {
+	versions := []string{"gatepost of this tree, " + runtime.Version()}
+	for _, program := range []string{"rspamd", "opendkim", "opendmarc"} {
+		out, err := exec.Command("dpkg-query", "-W", "-f", "${Package} ${Version}", program).Output()
+		if err == nil {
+			versions = append(versions, string(out))
+		}
+	}
+	return fmt.Sprintf("%s\n%d sessions; %d messages of 4 KiB of %d domains, each with an RSA-2048 signature; a new connection each (%s)\n"+
+		"DNS on loopback, caches warm; %d rounds of %v each in turn; medians\n%s",
+		strings.Join(versions, "; "), p.sessions, messages, domains, p.network, p.rounds, p.time, s)
+}
+
+// gates are the names of the ways to run the gate, the one that the goals are for first.
+func (b *bench) gates() []string {
+	var names []string
+	for _, c := range b.contenders {
+		if strings.HasPrefix(c.name, "gatepost") {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
