@@ -18,7 +18,7 @@ type DNS struct {
 
 	names   map[string]map[uint16][]byte // canonical name, type: records with their owner compressed to the question's name
 	counts  map[string]map[uint16]uint16
-	failing atomic.Pointer[Outage]
+	failing atomic.Pointer[[]Outage]
 	conn    net.PacketConn
 	asked   atomic.Int64
 }
@@ -74,8 +74,8 @@ func (d *DNS) add(rr dns.RR) error {
 	return nil
 }
 
-// Fail makes questions fail from now on; nil mends it.
-func (d *DNS) Fail(o *Outage) { d.failing.Store(o) }
+// Fail makes questions fail from now on, and all others be answered.
+func (d *DNS) Fail(o ...Outage) { d.failing.Store(&o) }
 
 // Asked is how many questions came.
 func (d *DNS) Asked() int64 { return d.asked.Load() }
@@ -115,7 +115,7 @@ func (d *DNS) reply(out, query []byte) []byte {
 	name = strings.ToLower(name)
 	out = append(out, query[0], query[1], 0x80|query[2]&0x79, 0x80, 0, 1, 0, 0, 0, 0, 0, 0) // QR, the query's opcode and RD; RA
 	out = append(out, query[headerSize:end+4]...)
-	if o := d.failing.Load(); o != nil && strings.HasSuffix(name, o.Suffix) {
+	if o := d.outage(name); o != nil {
 		if o.Silent {
 			return nil
 		}
@@ -133,6 +133,19 @@ func (d *DNS) reply(out, query []byte) []byte {
 	}
 	binary.BigEndian.PutUint16(out[6:], d.counts[name][typ])
 	return append(out, records...)
+}
+
+func (d *DNS) outage(name string) *Outage {
+	failing := d.failing.Load()
+	if failing == nil {
+		return nil
+	}
+	for i := range *failing {
+		if o := &(*failing)[i]; strings.HasSuffix(name, o.Suffix) {
+			return o
+		}
+	}
+	return nil
 }
 
 // owner is the name itself, or the wildcard that stands for it.

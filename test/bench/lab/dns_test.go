@@ -69,14 +69,14 @@ mx.a.example. A 192.0.2.2
 
 func TestOutageFailsTheNamesBelowAndNoOthers(t *testing.T) {
 	d, resolver := serve(t, "a.out.example. TXT x\na.example. TXT x\n")
-	d.Fail(&lab.Outage{Suffix: "out.example."})
+	d.Fail(lab.Outage{Suffix: "out.example."})
 	if _, err := resolver.Lookup(context.Background(), "a.out.example", dns.TypeTXT); !dns.IsTemporary(err) {
 		t.Errorf("in the outage: got %v, want a temporary error", err)
 	}
 	if _, err := resolver.Lookup(context.Background(), "a.example", dns.TypeTXT); err != nil {
 		t.Errorf("another name: %v", err)
 	}
-	d.Fail(nil)
+	d.Fail()
 	if _, err := resolver.Lookup(context.Background(), "a.out.example", dns.TypeTXT); err != nil {
 		t.Errorf("after it: %v", err)
 	}

@@ -20,31 +20,46 @@ import (
 // A Process is a program that was started, with those that it starts in its turn.
 type Process struct {
 	Name   string
+	Log    func() string // the end of what it said
+	Err    error         // how it ended, once it has
 	cmd    *exec.Cmd
-	log    string
 	exited chan struct{}
 }
 
 // Start runs a program, with its output in a file of that directory, and waits until it listens.
 func Start(dir, name string, listens mta.Filter, program string, args ...string) (*Process, error) {
-	p := &Process{Name: name, log: filepath.Join(dir, name+".out"), exited: make(chan struct{})}
-	out, err := os.Create(p.log)
+	log := filepath.Join(dir, name+".out")
+	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	p.cmd = exec.Command(program, args...)
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
+	p := &Process{Name: name, cmd: cmd, exited: make(chan struct{}), Log: func() string {
+		text, _ := os.ReadFile(log)
+		return string(bytes.TrimSpace(text[max(0, len(text)-2000):]))
+	}}
+	return p, p.start(listens)
+}
+
+// StartCommand runs a program whose output somebody listens to.
+func StartCommand(name string, listens mta.Filter, cmd *exec.Cmd, log func() string) (*Process, error) {
+	p := &Process{Name: name, cmd: cmd, exited: make(chan struct{}), Log: log}
+	return p, p.start(listens)
+}
+
+func (p *Process) start(listens mta.Filter) error {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	go func() { defer close(p.exited); p.cmd.Wait() }()
+	go func() { defer close(p.exited); p.Err = p.cmd.Wait() }()
 	if err := p.await(listens); err != nil {
 		p.Stop()
-		return nil, err
+		return err
 	}
-	return p, nil
+	return nil
 }
 
 const startTime = 30 * time.Second
@@ -64,12 +79,6 @@ func (p *Process) await(f mta.Filter) error {
 	return fmt.Errorf("%s does not listen on %s after %v: %s", p.Name, f.Address, startTime, p.Log())
 }
 
-// Log is the end of what the program said.
-func (p *Process) Log() string {
-	text, _ := os.ReadFile(p.log)
-	return string(bytes.TrimSpace(text[max(0, len(text)-2000):]))
-}
-
 // PID is the program's own process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
@@ -86,13 +95,20 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Stop ends the program, gently at first, and all that it started.
-func (p *Process) Stop() {
+// Terminate asks the program to end, and is false where it did not within that time.
+func (p *Process) Terminate(limit time.Duration) bool {
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
-	case <-time.After(5 * time.Second):
+		return true
+	case <-time.After(limit):
+		return false
 	}
+}
+
+// Stop ends the program, gently at first, and all that it started.
+func (p *Process) Stop() {
+	p.Terminate(5 * time.Second)
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.exited
 }
@@ -134,4 +150,14 @@ func Build(dir string) (string, error) {
 		return "", errors.New("go build: " + string(bytes.TrimSpace(out)))
 	}
 	return program, nil
+}
+
+// Known asks the gate whether it has every key of a configuration; if not, it gives what it says.
+func Known(program, dir, config string) (bool, string) {
+	file := filepath.Join(dir, "check.toml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		return false, err.Error()
+	}
+	out, err := exec.Command(program, "serve", "--check", "--config", file).CombinedOutput()
+	return err == nil, string(bytes.TrimSpace(out))
 }

@@ -100,20 +100,29 @@ type Message struct {
 
 // NewMessage takes a message apart as Postfix hands it over: folds as LF, values with their leading space.
 func NewMessage(from, to string, raw []byte) (*Message, error) {
-	m := &Message{From: from, To: to, mail: mailPacket(from, ""), to: recipientPacket(to)}
 	read, err := message.Read(bytes.NewReader(raw), message.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("message: %w", err)
 	}
-	for _, f := range read.Header {
-		m.header = append(m.header, fieldPacket(f.Name, strings.ReplaceAll(f.Value(), "\r\n", "\n")))
+	fields := make([]Field, len(read.Header))
+	for i, f := range read.Header {
+		fields[i] = Field{f.Name, strings.ReplaceAll(f.Value(), "\r\n", "\n")}
+	}
+	body, err := io.ReadAll(read.Body)
+	return New(from, to, fields, body), err
+}
+
+// New makes a message of header fields as Postfix hands them over, however many.
+func New(from, to string, fields []Field, body []byte) *Message {
+	m := &Message{From: from, To: to, mail: mailPacket(from, ""), to: recipientPacket(to)}
+	for _, f := range fields {
+		m.header = append(m.header, fieldPacket(f.Name, f.Value))
 	}
 	m.header = append(m.header, endOfHeaderPacket())
-	body, err := io.ReadAll(read.Body)
 	for len(body) > 0 {
 		n := min(len(body), bodyChunk)
 		m.body = append(m.body, bodyPacket(body[:n]))
 		body = body[n:]
 	}
-	return m, err
+	return m
 }
