@@ -3,11 +3,9 @@
 package main
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
+	"github.com/gatepost-mail/gatepost/test/bench/lab"
 	"github.com/gatepost-mail/gatepost/test/bench/mta"
 )
 
@@ -27,20 +25,14 @@ resolver.servers = ["DNSHOST:53"]
 	}
 }
 
-func (v variant) piece(program string) piece {
+func (v variant) piece(program, dir string) piece {
 	return piece{
-		name: "gate-" + strings.NewReplacer(" ", "-", ",", "").Replace(v.name), program: program, args: []string{"serve", "--config", "DIR/gatepost.toml"},
+		name: dir, program: program, args: []string{"serve", "--config", "DIR/gatepost.toml"},
 		files: map[string]string{"gatepost.toml": v.config},
 	}
 }
 
-// known asks the program whether it has every key of a variant; if not, it gives what it says.
+// known tells whether the program has every key of a variant; if not, it gives what it says.
 func (v variant) known(program, dir string) (bool, string) {
-	file := filepath.Join(dir, "check.toml")
-	text := fillIn(dir, mta.Filter{Network: "unix", Address: filepath.Join(dir, "socket")})(v.config)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return false, err.Error()
-	}
-	out, err := exec.Command(program, "serve", "--check", "--config", file).CombinedOutput()
-	return err == nil, strings.TrimSpace(string(out))
+	return lab.Known(program, dir, fillIn(dir, mta.Filter{Network: "unix", Address: filepath.Join(dir, "socket")})(v.config))
 }

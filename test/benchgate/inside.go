@@ -41,7 +41,7 @@ func inside(p plan, dir string) error {
 		}
 	}()
 	err = processors.among(func() (err error) {
-		all, err = startAll(yard{dir, p.network}, processors.processors())
+		all, err = startAll(yard{dir, p.network}, processors.processors(), p)
 		return err
 	})
 	if err != nil {
@@ -70,38 +70,63 @@ const idleName = "a filter that does nothing"
 
 func (c *contender) idle() bool { return c.name == idleName }
 
-// startAll starts the gate as often as there are ways to run it, the peers, and what shows how fast the load generator is.
-func startAll(y yard, processors int) ([]*contender, error) {
-	var all []*contender
-	add := func(c *contender, err error) error {
-		if err == nil {
-			all = append(all, c)
-		}
-		return err
-	}
-	gate := filepath.Join(y.dir, "gatepost")
-	for _, v := range variants() {
-		if ok, reason := v.known(gate, y.dir); !ok {
-			fmt.Printf("%s: left out, since this build does not know it: %s\n", v.name, reason)
-			continue
-		}
-		if err := add(y.start(v.name, 0, v.piece(gate))); err != nil {
-			return all, err
-		}
-	}
-	if len(all) == 0 {
-		return nil, errors.New("gatepost takes none of the configurations")
+// startAll starts the gate as often as there are ways to run it, and of the others those whose name begins so.
+func startAll(y yard, processors int, p plan) ([]*contender, error) {
+	all, err := startGates(y)
+	if err != nil {
+		return all, err
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return all, err
 	}
+	if p.against != "" {
+		c, err := y.start("the other gatepost", 0, variants()[len(variants())-1].piece(p.against, "other"))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, c)
+	}
 	os.Setenv(roleVariable, roleIdle)
-	return all, errors.Join(
-		add(y.start("rspamd", 1.5, rspamdPiece(processors))),
-		add(y.start("opendkim and opendmarc", 3, openPieces()...)),
-		add(y.start(idleName, 0, piece{name: "idle", program: self, args: []string{"SOCKET"}})),
-	)
+	for _, other := range []struct {
+		name   string
+		goal   float64
+		pieces []piece
+	}{
+		{"rspamd", 1.5, []piece{rspamdPiece(processors)}},
+		{"opendkim and opendmarc", 3, openPieces()},
+		{idleName, 0, []piece{{name: "idle", program: self, args: []string{"SOCKET"}}}}, // shows how fast the load generator is
+	} {
+		if !strings.HasPrefix(other.name, p.only) {
+			continue
+		}
+		c, err := y.start(other.name, other.goal, other.pieces...)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func startGates(y yard) ([]*contender, error) {
+	var all []*contender
+	program := filepath.Join(y.dir, "gatepost")
+	for i, v := range variants() {
+		if ok, reason := v.known(program, y.dir); !ok {
+			fmt.Printf("%s: left out, since this build does not know it (%s)\n", v.name, reason)
+			continue
+		}
+		c, err := y.start(v.name, 0, v.piece(program, fmt.Sprint("gate", i)))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, c)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("gatepost takes none of the configurations")
+	}
+	return all, nil
 }
 
 // conditions are what the figures hold for.

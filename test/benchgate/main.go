@@ -25,6 +25,8 @@ type plan struct {
 	sessions int
 	network  string
 	pin      bool
+	only     string
+	against  string
 	keep     bool
 }
 
@@ -35,6 +37,8 @@ func main() {
 	flag.IntVar(&p.sessions, "sessions", 16, "how many sessions hand in mail at once")
 	flag.StringVar(&p.network, "network", "unix", "unix or tcp")
 	flag.BoolVar(&p.pin, "pin", true, "keep the load generator on processors of its own")
+	flag.StringVar(&p.only, "only", "", "measure the gate, and of the others those whose `name` begins so; gatepost for none")
+	flag.StringVar(&p.against, "against", "", "another gatepost `program` to hold this tree's against")
 	flag.BoolVar(&p.keep, "keep", false, "leave the temporary directory, with configurations and logs")
 	flag.Parse()
 
