@@ -36,10 +36,14 @@ type reading struct {
 	generator float64 // processors that the load generator and the DNS server kept busy
 }
 
-// measure gives each contender its turn, round by round. The first round fills caches and is thrown away.
+// measure gives each contender its turn, round by round, there and back again, so that nobody always follows the same one. The first
+// round fills caches and is thrown away.
 func (b *bench) measure(stop <-chan os.Signal) error {
 	for round := range b.rounds + 1 {
 		for i := range len(kinds) * len(b.contenders) {
+			if round%2 == 1 {
+				i = len(kinds)*len(b.contenders) - 1 - i
+			}
 			c, kind := b.contenders[i/len(kinds)], kinds[i%len(kinds)]
 			select {
 			case <-stop:
