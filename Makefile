@@ -1,15 +1,15 @@
 # make run    the gate: a milter on 127.0.0.1:8891, with no configuration
 # make test   every check and every test; as root it installs what they need
 #
-# The others: build, lint, cross, fuzz (FUZZTIME=1m a target); bench, bench-gate (against rspamd and opendkim with opendmarc), soak
-# (SOAK=1h of mixed mail).
+# The others: build, lint, cross, fuzz (FUZZTIME=1m a target), deb (dist/gatepost_VERSION_ARCH.deb); bench, bench-gate (against rspamd
+# and opendkim with opendmarc), soak (SOAK=1h of mixed mail).
 
 GO       ?= go
 FUZZTIME ?= 1m
 SOAK     ?= 1h
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: run build test lint cross bench bench-gate soak fuzz
+.PHONY: run build test lint cross bench bench-gate soak fuzz deb
 
 run:
 	$(GO) run ./cmd/gatepost serve
@@ -44,3 +44,6 @@ soak:
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+deb:
+	GO=$(GO) packaging/deb/build

@@ -38,6 +38,7 @@ type Result struct {
 	Sealers     []string // d= of each ARC-Seal, instance 1 first
 	OldestPass  int      // the lowest instance whose message signature still verifies; 0 if all do (RFC 8617 5.2)
 	AuthResults []string // the payload of each ARC-Authentication-Results after "i=N;", instance 1 first
+	Unsigned    int64    // octets at the end of the body that the newest message signature leaves to anybody (l=)
 	Ended       bool     // the newest seal says cv=fail: nothing may be added
 	Err         error    // why, unless Pass or None
 }

@@ -1,6 +1,7 @@
 package arc
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ed25519"
@@ -185,12 +186,17 @@ func Seal(ctx context.Context, r dns.Resolver, m io.Reader, s Sealer, results st
 // where there is none.
 func AuthResults(h message.Header, authservID string) string {
 	var parts []string
+	none := "" // what a field says that holds no result
 	for _, f := range h {
 		if !f.Is(authres.Name) {
 			continue
 		}
 		field, err := authres.Parse(f.Value())
-		if err != nil || !strings.EqualFold(field.AuthservID, authservID) || len(field.Results) == 0 {
+		if err != nil || !strings.EqualFold(field.AuthservID, authservID) {
+			continue
+		}
+		if len(field.Results) == 0 {
+			none = "none"
 			continue
 		}
 		head, results, _ := strings.Cut(f.Value(), ";")
@@ -199,5 +205,5 @@ func AuthResults(h message.Header, authservID string) string {
 		}
 		parts = append(parts, strings.Trim(strings.TrimRight(strings.Trim(results, fws), ";"), fws))
 	}
-	return strings.Join(parts, ";\r\n\t")
+	return cmp.Or(strings.Join(parts, ";\r\n\t"), none)
 }

@@ -78,6 +78,9 @@ func (v *Verifier) Result() Result {
 		r.Ended = len(sets) > 0 && v.chain.ended()
 	case len(sets) > 0:
 		r.Code, r.OldestPass, r.Err = v.judge()
+		if limit := sets[len(sets)-1].signature.BodyLength; limit >= 0 {
+			r.Unsigned = max(0, v.hashes[len(sets)-1].Length()-limit)
+		}
 	}
 	return r
 }

@@ -89,11 +89,10 @@ func ExampleSign() {
 	}
 	// Output:
 	// DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.com;
-	//  s=brisbane; t=1528637909; h=from:from:reply-to:subject:subject:date:to:cc:
-	//  message-id:in-reply-to:references:mime-version:content-type:
-	//  content-transfer-encoding; bh=UrA8rmgY3eNBotmDWtzAmHyn5RyZv8Gea45sNGsP0zw=;
-	//  b=1gNLDGSnM6QcarS5Fmbp7W2f78tLkRHe2Ah48MIcnLsSz11hJ9swXY3snM73rGM12cHSpVQJ/Tn
-	//  jiTU/gCU6Dg==
+	//  s=brisbane; t=1528637909; h=from:from:reply-to:subject:subject:to:cc:
+	//  in-reply-to:references:mime-version:content-type:content-transfer-encoding;
+	//  bh=UrA8rmgY3eNBotmDWtzAmHyn5RyZv8Gea45sNGsP0zw=; b=3gr0dsBlgD62YLpwI9EEbWmsDe
+	//  JQ97Ny/2x9vQ+6w2Ic0T6LZaAoGQEmZkZl08CaXEUzfPieiAwUS9yTwzLbAg==
 	// From: Joe <joe@example.com>
 	// Subject: Is dinner ready?
 	//

@@ -98,6 +98,9 @@ func checkMode(path string, mode fs.FileMode) error {
 	return nil
 }
 
+// ParsePrivateKey reads the text of a key file, as [ReadKey] does.
+func ParsePrivateKey(text []byte) (crypto.Signer, error) { return parsePrivate(text) }
+
 func parsePrivate(text []byte) (crypto.Signer, error) {
 	if len(text) > maxKeyFile {
 		return nil, errors.New("the file is too large to be a key")

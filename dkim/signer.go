@@ -127,9 +127,11 @@ func checkHeaders(names []string) error {
 // oversigned are signed once more often than they stand in the message, so that none can be added (RFC 6376 5.4.2, 8.15). They
 // make up what a reader sees and does.
 var oversigned = []string{
-	"from", "reply-to", "subject", "date", "to", "cc", "message-id", "in-reply-to", "references",
-	"mime-version", "content-type", "content-transfer-encoding",
+	"from", "reply-to", "subject", "to", "cc", "in-reply-to", "references", "mime-version", "content-type", "content-transfer-encoding",
 }
+
+// completed are so where they stand in the message. Where one is missing, a mail server on the way may well add it (RFC 6409 8).
+var completed = []string{"date", "message-id"}
 
 // signed are signed as often as they stand in the message. Mailing lists and forwarders add them for good reason (RFC 6376 5.4.1).
 var signed = []string{
@@ -144,7 +146,7 @@ var unsubscribe = []string{"list-unsubscribe", "list-unsubscribe-post"}
 // DefaultHeaders is the list h= that suits a message: From and whatever else a reader sees and does by is signed once more than it
 // stands there, so that nobody can add one; other fields of meaning are signed where they are.
 func DefaultHeaders(h message.Header) []string {
-	names := make([]string, 0, 2*len(oversigned)+8)
+	names := make([]string, 0, 2*(len(oversigned)+len(completed))+8)
 	add := func(name string, times int) {
 		for range times {
 			names = append(names, name)
@@ -152,6 +154,11 @@ func DefaultHeaders(h message.Header) []string {
 	}
 	for _, name := range oversigned {
 		add(name, h.Count(name)+1)
+	}
+	for _, name := range completed {
+		if n := h.Count(name); n > 0 {
+			add(name, n+1)
+		}
 	}
 	for _, name := range signed {
 		add(name, h.Count(name))

@@ -41,7 +41,8 @@ func TestDefaultHeaders(t *testing.T) {
 		"Sender: d\r\nList-Id: x\r\nResent-To: a\r\nResent-To: b\r\nX-Own: 1\r\n\r\n")
 	names := DefaultHeaders(h)
 	for name, want := range map[string]int{
-		"from": 2, "to": 3, "cc": 1, "subject": 1, "reply-to": 1, "message-id": 1, "content-type": 1, "mime-version": 1, // one more than there are
+		"from": 2, "to": 3, "cc": 1, "subject": 1, "reply-to": 1, "content-type": 1, "mime-version": 1, // one more than there are
+		"message-id": 0, "date": 0, // which others complete
 		"sender": 1, "list-id": 1, "resent-to": 2, "list-help": 0, // as many as there are
 		"received": 0, "return-path": 0, "authentication-results": 0, "dkim-signature": 0, "x-own": 0, // never
 		"list-unsubscribe": 0, "list-unsubscribe-post": 0,
@@ -50,6 +51,17 @@ func TestDefaultHeaders(t *testing.T) {
 			t.Errorf("%s: got %d times in %v, want %d", name, got, names, want)
 		}
 	}
+}
+
+// RFC 6409 8: a submission server adds Date and Message-ID where they are missing.
+func TestDateAndMessageIDAreOversignedWhereTheyStand(t *testing.T) {
+	names := DefaultHeaders(header(t, "From: a@example.com\r\nDate: x\r\nMessage-ID: <x>\r\n\r\n"))
+	if count(names, "date") != 2 || count(names, "message-id") != 2 {
+		t.Errorf("got %v, want each twice", names)
+	}
+	key := edKey()
+	m := sign(t, "From: a@example.com\r\n\r\nhello\r\n", testSigner(key))
+	expect(t, testZone(key), "Message-ID: <added@example.com>\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n"+m, Pass, "")
 }
 
 // RFC 8058 4.

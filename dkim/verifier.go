@@ -181,6 +181,9 @@ func (v *Verifier) Results() []Result {
 	return v.results
 }
 
+// Beyond is the number of signatures that are not looked at, since there are more than Options.MaxSignatures.
+func (v *Verifier) Beyond() int { return v.beyond }
+
 // Close ends what still runs, and waits for that. It may be called again, and after Results.
 func (v *Verifier) Close() error {
 	v.end(true)

@@ -33,8 +33,8 @@ func Discover(ctx context.Context, r dns.Resolver, authorDomain string, o Option
 	return p
 }
 
-// byTreeWalk follows RFC 9989 4.10.1: a record of the Author Domain's own ends the search. What is above it matters to alignment
-// alone, and not to every message: see organization.
+// byTreeWalk follows RFC 9989 4.10.1: a record of the Author Domain's own ends the search, though it be of no use. What is above it
+// matters to alignment alone, and not to every message: see organization.
 func (p *Policy) byTreeWalk(ctx context.Context) {
 	own := p.finder.at(ctx, p.AuthorDomain)
 	switch {
@@ -43,6 +43,9 @@ func (p *Policy) byTreeWalk(ctx context.Context) {
 		return
 	case own.record != nil:
 		p.use(ctx, own)
+		return
+	case own.broken:
+		p.Err = own.odd
 		return
 	}
 	found, odd, err := p.finder.walk(ctx, p.AuthorDomain)
@@ -81,6 +84,9 @@ func (p *Policy) byPublicSuffixList(ctx context.Context) {
 			return
 		case p.Err == nil:
 			p.Err = a.odd
+		}
+		if a.broken { // RFC 7489 6.6.3, step 6
+			return
 		}
 	}
 }

@@ -24,7 +24,8 @@ type finder struct {
 type answer struct {
 	name   string
 	record *Record // nil if there is none that is usable
-	odd    error   // why a record that is there is not used
+	odd    error   // why what is there is not used
+	broken bool    // that is one record, which counts for nothing (4.10.1)
 	err    error   // a DNS failure
 }
 
@@ -50,6 +51,7 @@ func (f *finder) at(ctx context.Context, name string) answer {
 	case 0:
 	case 1:
 		a.record, a.odd = Parse(records[0])
+		a.broken = a.record == nil
 		if a.odd != nil {
 			a.odd = errors.New("_dmarc." + name + ": " + a.odd.Error())
 		}

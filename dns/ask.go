@@ -68,7 +68,9 @@ func (c *Client) exchange(ctx context.Context, name string, typ Type) (*dns.Msg,
 			if ctx.Err() != nil {
 				return nil, &Error{Kind: ErrTimeout, Err: ctx.Err()}
 			}
-			s.resting.Store(time.Now().Add(restAfterFailure).UnixNano())
+			if errors.Is(err, ErrTimeout) { // an answer about one name says nothing of the server: its owner may have made it fail
+				s.resting.Store(time.Now().Add(restAfterFailure).UnixNano())
+			}
 			last = err
 		}
 	}

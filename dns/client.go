@@ -13,12 +13,13 @@ import (
 
 // ClientOptions say whom a Client asks, and what it keeps. The zero value of each member means its default.
 type ClientOptions struct {
-	Servers      []string      // "host" or "host:port", asked in this order; those of /etc/resolv.conf, else 127.0.0.1
-	Timeout      time.Duration // for one try at one server; 2 s
-	Rounds       int           // how often all servers are tried; 2
-	CacheEntries int           // 20,000; negative for no cache
-	MaxTTL       time.Duration // how long an answer is kept at most; 1 h
-	MaxNegative  time.Duration // how long it is remembered that there is no answer; 5 min
+	Servers      []string       // "host" or "host:port", asked in this order; those of /etc/resolv.conf, else 127.0.0.1
+	Timeout      time.Duration  // for one try at one server; 2 s
+	Rounds       int            // how often all servers are tried; 2
+	CacheEntries int            // 20,000; negative for no cache
+	MaxTTL       time.Duration  // how long an answer is kept at most; 1 h
+	MaxNegative  time.Duration  // how long it is remembered that there is no answer; 5 min
+	Cached       func(hit bool) // told of each question whether the cache knew the answer
 }
 
 const (
@@ -39,6 +40,7 @@ type Client struct {
 	timeout time.Duration
 	rounds  int
 	cache   *cache
+	cached  func(hit bool)
 	flights singleflight.Group
 }
 
@@ -67,7 +69,10 @@ func NewClient(o ClientOptions) *Client {
 		}
 		c.servers = append(c.servers, &server{address: address})
 	}
-	c.cache = newCache(o)
+	c.cache, c.cached = newCache(o), o.Cached
+	if c.cached == nil {
+		c.cached = func(bool) {}
+	}
 	return c
 }
 
@@ -89,7 +94,9 @@ func (c *Client) Lookup(ctx context.Context, name string, typ Type) (Answer, err
 	if err != nil {
 		return Answer{}, err
 	}
-	if answer, err, ok := c.cache.get(question{name, typ}); ok {
+	answer, err, known := c.cache.get(question{name, typ})
+	c.cached(known)
+	if known {
 		return answer, err
 	}
 	if ctx.Err() != nil {

@@ -163,6 +163,20 @@ func TestAnswersExpire(t *testing.T) {
 	}
 }
 
+func TestCacheTellsWhatItKnew(t *testing.T) {
+	server := dnstest.Start(t, `example.com. TXT "x"`)
+	hits := map[bool]int{}
+	c := dns.NewClient(dns.ClientOptions{Servers: []string{server.Addr}, Cached: func(hit bool) { hits[hit]++ }})
+	for range 3 {
+		if _, err := c.Lookup(t.Context(), "example.com", dns.TypeTXT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hits[true] != 2 || hits[false] != 1 {
+		t.Errorf("got %d hits and %d misses, want 2 and 1", hits[true], hits[false])
+	}
+}
+
 func TestOneQuestionInFlight(t *testing.T) {
 	server := dnstest.Start(t, zone)
 	server.Delay("example.com", 100*time.Millisecond)
@@ -202,8 +216,6 @@ func TestCancellationReturnsAtOnce(t *testing.T) {
 func TestNextServerIsAskedWhereOneFails(t *testing.T) {
 	for name, breakIt := range map[string]func(*dnstest.Server) string{
 		"no answer": func(s *dnstest.Server) string { s.Fail("example.com", dnstest.Drop); return s.Addr },
-		"SERVFAIL":  func(s *dnstest.Server) string { s.Fail("example.com", dnstest.ServFail); return s.Addr },
-		"REFUSED":   func(s *dnstest.Server) string { s.Fail("example.com", dnstest.Refused); return s.Addr },
 		"nobody there": func(*dnstest.Server) string {
 			l, err := net.ListenPacket("udp", "127.0.0.1:0")
 			if err != nil {
@@ -227,6 +239,36 @@ func TestNextServerIsAskedWhereOneFails(t *testing.T) {
 				t.Error("the server that failed was asked first again")
 			}
 		})
+	}
+}
+
+// Anybody can make the look-up of a name of his own fail.
+func TestServerThatFailsOnOneNameIsNotPassedOverForOthers(t *testing.T) {
+	for name, failure := range map[string]dnstest.Failure{"SERVFAIL": dnstest.ServFail, "REFUSED": dnstest.Refused} {
+		t.Run(name, func(t *testing.T) {
+			first, second := dnstest.Start(t, zone), dnstest.Start(t, zone)
+			first.Fail("example.com", failure)
+			c := client(first.Addr, second.Addr)
+			if _, err := c.Lookup(context.Background(), "example.com", dns.TypeA); err != nil {
+				t.Errorf("the second server was not asked: %v", err)
+			}
+			if _, err := c.Lookup(context.Background(), "target.example.com", dns.TypeTXT); err != nil {
+				t.Fatal(err)
+			}
+			if first.Asked("target.example.com") != 1 || second.Asked("target.example.com") != 0 {
+				t.Error("the first server was passed over for another name")
+			}
+		})
+	}
+}
+
+func TestTextOfAnErrorLeavesOurServersOut(t *testing.T) {
+	server := dnstest.Start(t, zone)
+	server.Fail("example.com", dnstest.ServFail)
+	_, err := client(server.Addr).Lookup(context.Background(), "example.com", dns.TypeTXT)
+	err = fmt.Errorf("checking: %w", err)
+	if strings.Contains(err.Error(), server.Addr) || !strings.Contains(dns.Detail(err), "checking: example.com TXT: the name servers failed: "+server.Addr+" says SERVFAIL") {
+		t.Errorf("got %q, in detail %q", err, dns.Detail(err))
 	}
 }
 

@@ -78,7 +78,8 @@ var (
 	ErrLimit    = errors.New("too many DNS queries for one message") // see Limit
 )
 
-// An Error says which question failed and how.
+// An Error says which question failed and how. Its text leaves out the cause, which names servers of ours: what is said of a failure
+// goes to strangers too. See [Detail].
 type Error struct {
 	Name string
 	Type Type
@@ -87,10 +88,17 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%s %s: %v: %v", e.Name, e.Type, e.Kind, e.Err)
-	}
 	return fmt.Sprintf("%s %s: %v", e.Name, e.Type, e.Kind)
+}
+
+// Detail is the text of an error with the cause of the [Error] in it, for ourselves: "…: no answer in time: 192.0.2.53:53 does not
+// answer".
+func Detail(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Err != nil {
+		return err.Error() + ": " + e.Err.Error()
+	}
+	return err.Error()
 }
 
 // Unwrap makes [errors.Is] find both the kind and the cause.

@@ -37,14 +37,32 @@ func TestAuthorDomainIsTheAddressesNeverTheDecoys(t *testing.T) {
 		{"two domains", `a@example.com, b@decoy.example`, "", []string{"example.com", "decoy.example"}},
 		{"two angle addresses without a comma", `<a@example.com> <b@decoy.example>`, "", []string{"example.com", "decoy.example"}},
 		{"two at signs in angle brackets", `<a@example.com@decoy.example>`, "", []string{"example.com", "decoy.example"}},
-		{"two addresses without a comma", `a@example.com b@decoy.example`, "", []string{"example.com", "decoy.example"}},
+		{"two addresses without a comma", `a@example.com b@decoy.example`, "", []string{"example.com", "example.comb", "example.com.b", "b", "decoy.example"}},
 		{"empty angle brackets", `ceo@example.com <>`, "example.com", nil},
 		{"domain literal", `alice@[192.0.2.1]`, "", []string{}},
 		{"NUL in the domain", "alice@example.com\x00.decoy.example", "", []string{"example.com"}},
+		{"bare CR in the domain", "alice@example.com\r.decoy.example", "", []string{"example.com"}},
 		{"label too long", `alice@` + strings.Repeat("a", 64) + `.example`, "", []string{}},
 		{"quote without an end", `"ceo <alice@example.com>`, "example.com", nil},
 		{"comment without an end", `(ceo <alice@example.com>`, "example.com", nil},
 		{"angle bracket without an end", `Alice <alice@example.com`, "example.com", nil},
+		{"white space in the domain", `x@ex ample.com`, "", []string{"ex", "example.com", "ex.ample.com", "ample.com"}},
+		{"white space in the domain, in angle brackets", `"CEO" <x@ex ample.com>`, "", []string{"ex", "example.com", "ex.ample.com", "ample.com"}},
+		{"comment in the middle of a label", `x@ex(a)ample.com`, "", []string{"ex", "example.com", "ex.ample.com", "ample.com"}},
+		{"fold in the middle of a label", "<x@ex\r\n\tample.com>", "", []string{"ex", "example.com", "ex.ample.com", "ample.com"}},
+		{"two dots", `x@example..com`, "", []string{"example", "example.com", "com"}},
+		{"comma for a dot", `x@example,com`, "", []string{"example", "example.com"}},
+		{"colon for a dot", `x@example:com`, "", []string{"example", "example.com"}},
+		{"another domain behind the domain", `<x@evil.example()victim.com>`, "", []string{"evil.example", "evil.examplevictim.com", "evil.example.victim.com", "victim.com"}},
+		{"encoded word for an address", `=?utf-8?q?ceo@held.example?=`, "", []string{"held.example"}},
+		{"encoded word with a space for an address", `=?utf-8?q?ceo@held.example_?=`, "", []string{"held.example_", "held.example"}},
+		{"encoded word with the at sign encoded", `=?utf-8?q?ceo=40held.example?=`, "", []string{"held.example"}},
+		{"quotes around the address", `'ceo@example.com'`, "", []string{"example.com"}},
+		{"a mark behind the domain", `ceo@example.com!`, "", []string{"example.com"}},
+		{"an asterisk behind the domain", `<ceo@example.com*>`, "", []string{"example.com"}},
+		{"the same domain twice", `<a@example.com@example.com>`, "", []string{"example.com"}},
+		{"literal that is none", `[ <victim@example.com> ] <x@evil.example>`, "", []string{"example.com", "evil.example"}},
+		{"name behind the address", `<alice@example.com> Alice`, "example.com", nil},
 		{"no address", `Alice Example`, "", []string{}},
 		{"nothing", ``, "", []string{}},
 		{"at sign alone", `@`, "", []string{}},
@@ -82,8 +100,8 @@ func TestAuthorDomainsAreCapped(t *testing.T) {
 	for i := range 1000 {
 		from.WriteString("a@" + strings.Repeat("x", i%60+1) + ".example, ")
 	}
-	if a := (Header{NewField("From", from.String())}).Author(); len(a.Domains) != maxAuthorDomains {
-		t.Errorf("got %d domains, want %d", len(a.Domains), maxAuthorDomains)
+	if a := (Header{NewField("From", from.String())}).Author(); len(a.Domains) != maxAuthorDomains || !a.Beyond {
+		t.Errorf("got %d domains, beyond %v, want %d and more", len(a.Domains), a.Beyond, maxAuthorDomains)
 	}
 }
 
@@ -108,7 +126,7 @@ func FuzzAuthor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, from string) {
 		a := Header{NewField("From", from)}.Author()
 		for _, d := range a.Domains {
-			if again, err := dns.ToASCII(d); err != nil || again != d {
+			if again, err := dns.ToASCII(d); err != nil || again != d || domainPrefix(d) != len(d) {
 				t.Errorf("%q: domain %q is not in its canonical form: %q, %v", from, d, again, err)
 			}
 		}
@@ -118,6 +136,12 @@ func FuzzAuthor(f *testing.F) {
 		}
 		at := strings.LastIndexByte(parsed.Address, '@')
 		want, err := dns.ToASCII(parsed.Address[at+1:])
+		if err == nil && domainPrefix(want) < len(want) { // a domain in DNS, and nobody's address
+			if a.Err == nil {
+				t.Errorf("%q: got %q, want an error", from, a.Domain)
+			}
+			return
+		}
 		if err == nil && a.Domain != want && !slices.Contains(a.Domains, want) {
 			t.Errorf("%q: got %q, where the standard library finds %q", from, a.Domains, want)
 		}

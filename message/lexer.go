@@ -21,10 +21,17 @@ func (t token) isAt() bool { return t.kind == '@' }
 type lexer struct {
 	text     string
 	pos      int
+	last     byte // the kind of the token before
 	unclosed bool // a quoted string, a comment, a literal or an angle bracket had no end
 }
 
 func (l *lexer) next() token {
+	t := l.token()
+	l.last = t.kind
+	return t
+}
+
+func (l *lexer) token() token {
 	l.skip()
 	if l.pos == len(l.text) {
 		return token{kind: end}
@@ -35,13 +42,17 @@ func (l *lexer) next() token {
 		l.until('"')
 		return token{quoted, l.text[start:l.pos]}
 	case '[':
+		if l.last != '@' { // RFC 5322 3.4.1: it stands for a domain, and nowhere else
+			l.pos++
+			return token{']', "["}
+		}
 		l.until(']')
 		return token{literal, l.text[start:l.pos]}
 	case '<', '>', '@', ',', ';', ':', '.', '\\', ']', ')':
 		l.pos++
 		return token{c, l.text[start:l.pos]}
 	}
-	for l.pos < len(l.text) && !strings.ContainsRune("\"[]<>@,;:.\\() \t\r\n", rune(l.text[l.pos])) {
+	for l.pos < len(l.text) && !l.isSpace() && !strings.ContainsRune("\"[]<>@,;:.\\()", rune(l.text[l.pos])) {
 		l.pos++ // 8-bit and control characters are taken for letters, so that no address hides behind one
 	}
 	return token{atom, l.text[start:l.pos]}
@@ -77,6 +88,17 @@ func (l *lexer) until(closing byte) {
 	l.unclosed = true
 }
 
+// isSpace tells whether white space stands here, or a part of a fold. A CR that is none is a control character.
+func (l *lexer) isSpace() bool {
+	switch l.text[l.pos] {
+	case ' ', '\t', '\n':
+		return true
+	case '\r':
+		return strings.HasPrefix(l.text[l.pos:], "\r\n")
+	}
+	return false
+}
+
 // skip goes over white space and comments, which nest (RFC 5322 3.2.2).
 func (l *lexer) skip() {
 	depth := 0
@@ -88,7 +110,7 @@ func (l *lexer) skip() {
 			depth--
 		case depth > 0 && c == '\\':
 			l.pos++
-		case depth == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n':
+		case depth == 0 && !l.isSpace():
 			return
 		}
 	}

@@ -47,8 +47,8 @@ func Run(ctx context.Context, args []string, s Streams) Status {
 	root.SetErr(s.Err)
 
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil && out.err != nil {
-		err = fmt.Errorf("standard output: %w", out.err)
+	if out.err != nil {
+		err = fmt.Errorf("standard output: %w; what was printed is not all", out.err)
 	}
 	if err == nil {
 		return StatusFine

@@ -52,7 +52,7 @@ func signed(t *testing.T) (zone, file string) {
 }
 
 // extra are members that are there only when there is something to say.
-var extra = []string{".limits", ".trace", ".authenticated", ".dmarc.testing", ".dkim[].unsigned_bytes"}
+var extra = []string{".limits", ".trace", ".authenticated", ".author", ".dmarc.testing", ".dkim[].unsigned_bytes"}
 
 func TestJSONHasTheMembersThatScriptsRelyOn(t *testing.T) {
 	zone, file := signed(t)

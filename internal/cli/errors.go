@@ -5,20 +5,23 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/gatepost-mail/gatepost/internal/nearest"
 	"github.com/gatepost-mail/gatepost/message"
 )
 
 // describe says what went wrong, of a file in fewer words than the operating system does, and how to mend it.
 func describe(err error) string {
 	var path *fs.PathError
+	var beyond *message.LimitError
 	switch {
+	case errors.As(err, &beyond):
+		return err.Error() + "; no mail server takes such a message, so shorten its header"
 	case errors.Is(err, message.ErrNoHeader):
 		return err.Error() + "; give it a message with its header, as it came over the wire"
 	case !errors.As(err, &path):
@@ -56,7 +59,7 @@ func flagError(cmd *cobra.Command, err error) error {
 			return usageError(cmd, "no such flag -%s", unknown.GetSpecifiedName())
 		}
 		return usageError(cmd, "no such flag --%s%s", unknown.GetSpecifiedName(),
-			didYouMean("--", nearest(unknown.GetSpecifiedName(), flagNames(cmd))))
+			didYouMean("--", nearest.Word(unknown.GetSpecifiedName(), flagNames(cmd))))
 	case errors.As(err, &missing):
 		return usageError(cmd, "--%s needs a value", missing.GetFlag().Name)
 	case errors.As(err, &bad):
@@ -80,7 +83,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	return usageError(cmd, "no such command %q%s", args[0], didYouMean("", nearest(args[0], names)))
+	return usageError(cmd, "no such command %q%s", args[0], didYouMean("", nearest.Word(args[0], names)))
 }
 
 // needCommand is the Run of a command that only holds others.
@@ -123,50 +126,6 @@ func didYouMean(prefix, word string) string {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %s%s?", prefix, word)
-}
-
-// nearest is the word that was likely meant: the one that begins so, or the one with the fewest letters to change.
-func nearest(typed string, words []string) string {
-	best, distance := "", 3
-	for _, word := range slices.Sorted(slices.Values(words)) {
-		d := editDistance(typed, word)
-		if len(typed) > 1 && strings.HasPrefix(word, typed) {
-			d = 1
-		}
-		if d < distance && d < len(word) {
-			best, distance = word, d
-		}
-	}
-	return best
-}
-
-// maxTyped bounds what is compared: what is longer is no slip of the finger.
-const maxTyped = 64
-
-// editDistance is the number of letters to insert, leave out, replace or swap with the next.
-func editDistance(a, b string) int {
-	if len(a) > maxTyped {
-		return len(a)
-	}
-	var before, last, row [maxTyped + 1]int
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(b); i++ {
-		before, last = last, row
-		row[0] = i
-		for j := 1; j <= len(a); j++ {
-			cost := 1
-			if a[j-1] == b[i-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[j-1] == b[i-2] && a[j-2] == b[i-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-	}
-	return row[len(a)]
 }
 
 // stdinName is how arguments and JSON call standard input.

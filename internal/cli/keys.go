@@ -1,157 +1,114 @@
 package cli
 
 import (
-	"crypto"
 	"fmt"
-	"path/filepath"
-	"strings"
+	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatepost-mail/gatepost/dkim"
-	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/config"
+	"github.com/gatepost-mail/gatepost/internal/signing"
 )
+
+const keysHelp = `Make keys to sign with, and let one follow another.
+
+Keys lie in a key directory, one folder a domain. A key is made, published in
+DNS, seen there, and signs; its successor takes over; later it is revoked and
+removed. The gate takes every step when its time has come, and so does
+"gatepost keys next". Where it may change DNS itself (signing.nsupdate) it
+does; otherwise these commands print what to publish.
+
+Exit status: that of the command beneath.`
 
 func keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "keys COMMAND",
-		Short:   "Make keys to sign with",
-		Long:    "Make keys to sign with.\n\nExit status: that of the command beneath.",
-		Example: "  gatepost keys generate --domain example.com --selector s1",
-		Args:    noSuchCommand,
-		RunE:    needCommand,
+		Use:   "keys COMMAND",
+		Short: "Make keys to sign with, and rotate them",
+		Long:  keysHelp,
+		Example: `  gatepost keys rotate example.com
+  gatepost keys status`,
+		Args: noSuchCommand,
+		RunE: needCommand,
 	}
-	cmd.AddCommand(generateCommand())
+	cmd.AddCommand(generateCommand(), rotateCommand(), nextCommand(), keysStatusCommand(), keysListCommand(), addCommand(), revokeCommand(), removeCommand())
 	return cmd
 }
 
-const generateHelp = `Make a key to sign with, and the DNS record that publishes it.
+// keyRing are the flags that say where keys are and how they are kept.
+type keyRing struct{ config, keys string }
 
-The private key goes to a new file, PKCS#8 in PEM, that its owner alone may
-read. No file is ever overwritten. The record is printed, and what to do next.
-
-Exit status: 0 made; 2 it could not be made.`
-
-// generateFlags are the flags of keys generate.
-type generateFlags struct {
-	domain, selector, kind, out string
-	bits                        int
+func (o *keyRing) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.config, "config", "", "read [signing] and [resolver] of this configuration `FILE`")
+	cmd.Flags().StringVar(&o.keys, "keys", "", "the key `DIRECTORY` (default that of the configuration, or keys in the state directory)")
 }
 
-func generateCommand() *cobra.Command {
-	var o generateFlags
-	cmd := &cobra.Command{
-		Use:   "generate --domain DOMAIN --selector SELECTOR",
-		Short: "Make a key and its DNS record",
-		Long:  generateHelp,
-		Example: `  gatepost keys generate --domain example.com --selector s1 --out s1.pem
-  gatepost keys generate --domain example.com --selector e1 --type ed25519`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runGenerate(cmd, &o) },
-	}
-	f := cmd.Flags()
-	f.StringVar(&o.domain, "domain", "", "the `DOMAIN` that will sign")
-	f.StringVar(&o.selector, "selector", "", "the `SELECTOR` to publish the key under")
-	f.StringVar(&o.kind, "type", "rsa", "`rsa` or ed25519")
-	f.IntVar(&o.bits, "bits", 2048, "the size of an RSA key")
-	f.StringVar(&o.out, "out", "", "where the key goes, a new `FILE` (default SELECTOR.DOMAIN.pem)")
-	return cmd
-}
-
-// A newKey is what there is to know of a key that was made.
-type newKey struct {
-	Domain   string `json:"domain"`
-	Selector string `json:"selector"`
-	Type     string `json:"type"`
-	Bits     int    `json:"bits"`
-	File     string `json:"file"`
-	Name     string `json:"name"`   // where to publish it
-	Record   string `json:"record"` // the TXT record's value
-	Zone     string `json:"zone"`   // the same as in a master file
-}
-
-func runGenerate(cmd *cobra.Command, o *generateFlags) error {
-	if err := require(cmd, "domain", "selector"); err != nil {
-		return err
-	}
-	domain, err := dns.ToASCII(o.domain)
-	if err != nil || !strings.Contains(domain, ".") {
-		return usageError(cmd, "--domain %q: not a domain name", o.domain)
-	}
-	selector, err := dns.ToASCII(o.selector)
-	if err != nil || strings.ContainsAny(selector, `/\;:`) {
-		return usageError(cmd, "--selector %q: not a selector; letters, digits and hyphens make one", o.selector)
-	}
-	key, err := o.make(cmd)
-	if err != nil {
-		return err
-	}
-	made := newKey{Domain: domain, Selector: selector, Type: o.kind, Bits: o.bits, File: o.out}
-	signer := dkim.Signer{Domain: domain, Selector: selector, Key: key}
-	if err := signer.Check(); err != nil {
-		return err
-	}
-	if made.File == "" {
-		made.File = selector + "." + domain + ".pem"
-	}
-	if err := dkim.WriteKey(made.File, key); err != nil {
-		return err
-	}
-	made.Name = selector + "._domainkey." + domain
-	made.Record = dkim.Record(key.Public())
-	made.Zone = dkim.ZoneRecord(selector, domain, made.Record)
-	if c := commonFlags(cmd); c.JSON {
-		return printJSON(cmd.OutOrStdout(), made)
-	}
-	printKey(cmd, made)
-	return nil
-}
-
-// make makes the key. An Ed25519 key has 256 bits, always.
-func (o *generateFlags) make(cmd *cobra.Command) (crypto.Signer, error) {
-	switch o.kind {
-	case "rsa":
-		return dkim.GenerateRSA(o.bits)
-	case "ed25519":
-		if cmd.Flags().Changed("bits") {
-			return nil, usageError(cmd, "--bits: an Ed25519 key has 256, always; leave it out")
+// read reads the configuration, and the flags that override it.
+func (o *keyRing) read(c common) (*config.Config, error) {
+	file := config.Default()
+	if o.config != "" {
+		var err error
+		if file, err = config.Load(o.config); err != nil {
+			return nil, err
 		}
-		o.bits = 256
-		return dkim.GenerateEd25519()
 	}
-	return nil, usageError(cmd, "--type %q: no such type; there are rsa and ed25519", o.kind)
+	if len(c.Resolvers) > 0 || c.Zone != "" {
+		file.Resolver.Servers, file.Resolver.Zone = c.Resolvers, c.Zone
+	}
+	if o.keys != "" {
+		file.Signing.Keys = o.keys
+	}
+	return file, nil
 }
 
-func printKey(cmd *cobra.Command, k newKey) {
-	fmt.Fprintf(cmd.OutOrStdout(), `The private key is in %s. Keep it secret.
-
-Publish this record. As a line of a zone file:
-
-%s
-Or where a provider asks for name and value of a TXT record:
-
-  name:  %s
-  value: %s
-
-Next:
-  1. Publish the record and wait until it is seen:
-       dig +short TXT %s
-  2. Sign with it:
-       gatepost sign --domain %s --selector %s --key %s message.eml
-`, k.File, k.Zone, k.Name, k.Record, k.Name, k.Domain, k.Selector, shellWord(k.File))
-	if k.Type == "ed25519" {
-		fmt.Fprint(cmd.OutOrStdout(), "  3. Sign with an RSA key too: not every verifier knows Ed25519 (RFC 8463 6).\n")
-	} else if k.Bits < 2048 {
-		fmt.Fprint(cmd.OutOrStdout(), "  3. Make a key with 2048 bits soon: verifiers may refuse shorter ones (RFC 8301 3.2).\n")
-	}
+// A keyShop is a key directory that is open, with all that works on it.
+type keyShop struct {
+	*signing.Rotor
+	dir      *signing.Directory
+	settings *signing.Settings
+	file     *config.Config
 }
 
-// shellWord quotes a path for a shell where it needs that.
-func shellWord(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./"+string(filepath.Separator), r))
-	}) {
-		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+// open opens the key directory. Unless it is to be made, it must be there.
+func (o *keyRing) open(cmd *cobra.Command, mayMake bool) (*keyShop, error) {
+	c := commonFlags(cmd)
+	file, err := o.read(c)
+	if err != nil {
+		return nil, err
 	}
-	return path
+	settings, _, err := file.Signing.Settings()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(file.KeyDir()); err != nil && !mayMake {
+		return nil, fmt.Errorf("there are no keys yet: %w", err)
+	}
+	dir, err := signing.OpenDirectory(file.KeyDir())
+	if err != nil {
+		return nil, err
+	}
+	updates, err := signing.NewUpdates(file.Signing.NSUpdate)
+	if err != nil {
+		return nil, err
+	}
+	views, err := views(file)
+	if err != nil {
+		return nil, err
+	}
+	rotor, err := signing.NewRotor(signing.Options{Directory: dir, Settings: settings, Views: views, Publisher: updates, Log: quiet})
+	if err != nil {
+		return nil, err
+	}
+	return &keyShop{rotor, dir, settings, file}, nil
+}
+
+// views looks at DNS from each name server, or from a zone file alone.
+func views(f *config.Config) (signing.Views, error) {
+	if f.Resolver.Zone == "" {
+		return signing.NewViews(f.Resolver.Servers, f.Signing.CheckAuthoritative), nil
+	}
+	resolver, err := common{Resolvers: f.Resolver.Servers, Zone: f.Resolver.Zone}.resolver()
+	if err != nil {
+		return signing.Views{}, err
+	}
+	return signing.Views{Resolvers: []signing.View{{Name: f.Resolver.Zone, Resolver: resolver}}}, nil
 }

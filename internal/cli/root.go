@@ -49,7 +49,9 @@ func rootCommand() *cobra.Command {
 	root.SetUsageTemplate(usage)
 	root.SetFlagErrorFunc(flagError)
 	addCommonFlags(root.PersistentFlags())
-	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), serveCommand(), versionCommand())
+	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), policyCommand(), serveCommand(),
+		configCommand(), reloadCommand(), statusCommand(), postfixCommand(), importCommand(), logCommand(), allowCommand(), versionCommand())
+	root.AddCommand(manualCommand(root))
 	root.SetHelpCommand(helpCommand(root))
 	completeShells(root)
 	plainUsage(root)

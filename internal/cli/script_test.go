@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gatepost-mail/gatepost/dkim"
 )
 
 func TestMain(m *testing.M) {
@@ -40,9 +43,12 @@ func TestScripts(t *testing.T) {
 			"exits":     exits,
 			"complains": complains,
 			"publish":   publish,
+			"published": published,
 			"sparse":    sparse,
 			"fields":    fields,
 			"columns":   columns,
+			"listen":    listenOn,
+			"remember":  remember,
 		},
 	})
 }
@@ -94,6 +100,17 @@ func publish(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(zone), 0o600))
 }
 
+// published LIST.json ZONE: the zone gets the records of all keys that are listed, and a SOA.
+func published(ts *testscript.TestScript, neg bool, args []string) {
+	zone := "example.com. 300 IN SOA ns.example.com. host.example.com. 1 3600 600 86400 300\n"
+	var keys []struct{ Domain, Selector, Record string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &keys))
+	for _, k := range keys {
+		zone += dkim.ZoneRecord(k.Selector, k.Domain, k.Record)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(zone), 0o600))
+}
+
 // sparse FILE SIZE: the file gets longer, with zeros that take no place on a disk.
 func sparse(ts *testscript.TestScript, neg bool, args []string) {
 	size, err := strconv.ParseInt(args[1], 10, 64)
@@ -118,6 +135,14 @@ func fields(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(w, "\nbody\n")
 	ts.Check(w.Flush())
 	ts.Check(f.Close())
+}
+
+// listen FILE: somebody listens on a port until the script ends, and the file is a configuration that names it.
+func listenOn(ts *testscript.TestScript, neg bool, args []string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { ln.Close() })
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fmt.Appendf(nil, "listen = [%q]\n", ln.Addr()), 0o600))
 }
 
 // columns N: no line of standard output is longer than N characters.

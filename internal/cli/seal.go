@@ -126,7 +126,11 @@ func (j *verifyJob) seal(cmd *cobra.Command, r io.Reader, sealer arc.Sealer) (fi
 	}
 	body.Close()
 	if session != nil {
-		_, results, _ = strings.Cut(session.End().AuthenticationResults(sealer.AuthservID), ";")
+		e := session.End()
+		if what := e.Unknown(); what != "" {
+			return nil, "", fmt.Errorf("%s could not be looked up now, and would be sealed as that: %w", what, arc.ErrUnknown)
+		}
+		_, results, _ = strings.Cut(e.AuthenticationResults(sealer.AuthservID), ";")
 	}
 	fields, err = sealing.Fields(chain.Result(), results)
 	return fields, m.LineEnding, err

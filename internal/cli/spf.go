@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/spf"
 )
@@ -67,7 +68,7 @@ func runSPF(cmd *cobra.Command, q spf.Query) error {
 		res.Identity = verify.IdentityHelo
 	}
 	if r.Err != nil {
-		res.Reason = r.Err.Error()
+		res.Reason = dns.Detail(r.Err)
 	}
 	if c.JSON {
 		err = printJSON(cmd.OutOrStdout(), res)

@@ -3,12 +3,12 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
@@ -36,6 +36,7 @@ type clientFlags struct {
 	helo     string
 	mailFrom string
 	received bool
+	sealers  []string // whose ARC seals are trusted
 }
 
 func (c *clientFlags) add(f *pflag.FlagSet) {
@@ -43,6 +44,10 @@ func (c *clientFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&c.helo, "helo", "", "the client's `NAME` in HELO or EHLO")
 	f.StringVar(&c.mailFrom, "mail-from", "", "the `ADDRESS` in MAIL FROM; empty for the null one")
 	f.BoolVar(&c.received, "received", false, "take these from the topmost Received field and Return-Path")
+}
+
+func (c *clientFlags) addSealers(f *pflag.FlagSet) {
+	f.StringArrayVar(&c.sealers, "trusted-sealer", nil, "a `DOMAIN` whose ARC seals vouch for an author; may be repeated")
 }
 
 // A verifyJob is what holds for every message of a run.
@@ -65,7 +70,7 @@ func verifyCommand() *cobra.Command {
 		Long:    verifyHelp,
 		Example: verifyExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			rules, err := readPolicy(cmd, policyName)
+			rules, err := readPolicy(cmd, "--policy ", policyName)
 			if err != nil {
 				return err
 			}
@@ -79,27 +84,14 @@ func verifyCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	client.add(f)
+	client.addSealers(f)
 	f.StringVar(&authservID, "authserv-id", "", "the `NAME` to speak under (default: the host's name)")
-	f.StringVar(&policyName, "policy", defaultPolicy, "the `NAME` of a preset: "+strings.Join(policy.Names(), ", "))
+	f.StringVar(&policyName, "policy", defaultPolicy, "the `NAME` of a preset ("+strings.Join(policy.Names(), ", ")+"), or a policy's file")
 	f.BoolVar(&trace, "trace", false, "say how everything came about")
 	return cmd
 }
 
 const defaultPolicy = "strict"
-
-// readPolicy gives the policy that --policy names.
-func readPolicy(cmd *cobra.Command, name string) (*policy.Policy, error) {
-	rules, err := policy.Preset(name)
-	if err == nil {
-		return rules, nil
-	}
-	if _, statErr := os.Stat(name); statErr == nil || strings.ContainsAny(name, `/\.`) {
-		return nil, usageError(cmd, "--policy %s: policies in files cannot be read yet; name a preset: %s",
-			name, strings.Join(policy.Names(), ", "))
-	}
-	return nil, usageError(cmd, "--policy %q: no such preset; there are %s%s",
-		name, strings.Join(policy.Names(), ", "), didYouMean("", nearest(name, policy.Names())))
-}
 
 // newVerifyJob reads the flags that verify and seal share.
 func newVerifyJob(cmd *cobra.Command, client *clientFlags, authservID string) (*verifyJob, error) {
@@ -116,9 +108,16 @@ func newVerifyJob(cmd *cobra.Command, client *clientFlags, authservID string) (*
 	if strings.ContainsFunc(job.authservID, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return nil, usageError(cmd, "--authserv-id %q: not a name; write it as mx.example.org", authservID)
 	}
+	job.options = verify.Options{Resolver: resolver, AuthservID: job.authservID, Timeout: c.Timeout, Now: c.At, Detail: true}
+	for _, s := range client.sealers {
+		domain, err := dns.ToASCII(s)
+		if err != nil {
+			return nil, usageError(cmd, "--trusted-sealer %q: not a domain; write it as in d= of ARC-Seal", s)
+		}
+		job.options.Sealers = append(job.options.Sealers, domain)
+	}
 	job.given.helo = cmd.Flags().Changed("helo")
 	job.given.mailFrom = cmd.Flags().Changed("mail-from")
-	job.options = verify.Options{Resolver: resolver, AuthservID: job.authservID, Timeout: c.Timeout, Now: c.At}
 	return job, nil
 }
 

@@ -45,7 +45,7 @@ func (j *verifyJob) message(ctx context.Context, v *verify.Verifier, in input) *
 		o.err = named(display(in.name), err)
 		return o
 	}
-	o.verdict = j.policy.Decide(o.evaluation)
+	o.verdict = j.policy.DecideAt(o.evaluation, j.options.Now)
 	return o
 }
 

@@ -121,5 +121,5 @@ func (p *printer) status() Status {
 
 // oneLine takes the folds out of a header field's value.
 func oneLine(value string) string {
-	return strings.Join(strings.Fields(value), " ")
+	return strings.Trim(strings.ReplaceAll(value, "\r\n\t", " "), " ")
 }

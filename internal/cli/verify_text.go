@@ -27,6 +27,7 @@ func (s screen) outcome(o *outcome) {
 	s.arcRow(&e.ARC)
 	s.dmarcRow(&e.DMARC)
 	s.verdictRow(o.verdict)
+	s.watched(o.verdict)
 }
 
 // headline writes one header field, shortened to a line.
@@ -38,7 +39,7 @@ func (s screen) headline(name, value string) {
 
 func (s screen) clientRows(o *outcome) {
 	e := o.evaluation
-	if !o.envelope.known {
+	if !o.envelope.known || e.Client.MailFrom == "" && e.Client.Helo == "" {
 		s.row("spf", "-", o.envelope.note)
 		return
 	}
@@ -133,7 +134,14 @@ func (s screen) arcRow(a *verify.ARC) {
 			text += ", sealed by " + strings.Join(a.Sealers, ", ")
 		}
 	}
-	s.row("arc", a.Result, printable(text), printable(a.Reason))
+	vouch := ""
+	switch a.Vouch {
+	case "pass":
+		vouch = a.VouchedBy + ", which is trusted, saw the author authenticated"
+	case "temperror":
+		vouch = "a trusted sealer may have seen the author authenticated"
+	}
+	s.row("arc", a.Result, printable(text), printable(a.Reason), printable(vouch))
 }
 
 func (s screen) dmarcRow(d *verify.DMARC) {
@@ -183,7 +191,14 @@ func (s screen) verdictRow(v policy.Verdict) {
 	if text == "" {
 		text = v.Reason
 	}
-	s.row("verdict", string(v.Action), rule, printable(text))
+	held := ""
+	switch {
+	case v.Redirect != "":
+		held = "redirected to " + v.Redirect
+	case v.Holding == policy.Header:
+		held = "delivered with a header field"
+	}
+	s.row("verdict", string(v.Action), rule, printable(text), held)
 }
 
 // trace writes how everything came about.

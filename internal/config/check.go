@@ -10,12 +10,13 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dmarc"
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
 // check says which key holds a value that cannot be, and why.
 func (c *Config) check() (key string, err error) {
-	if _, err := policy.Preset(c.Policy); err != nil {
-		return "policy", err
+	if _, err := policy.Named(c.Policy); err != nil {
+		return "policy", unlessPreset(err)
 	}
 	for _, k := range []struct {
 		key, value string
@@ -38,6 +39,21 @@ func (c *Config) check() (key string, err error) {
 	if !isHostName(c.AuthservID) {
 		return "authserv_id", fmt.Errorf("authserv_id %q: not a host name", c.AuthservID)
 	}
+	if key, err := c.checkDomains(); err != nil {
+		return key, err
+	}
+	if key, err := c.ARC.check(); err != nil {
+		return key, err
+	}
+	if _, key, err := c.Signing.Settings(); err != nil {
+		return key, err
+	}
+	if err := checkHelpURL(c.HelpURL); err != nil {
+		return "help_url", err
+	}
+	if err := store.Check(c.StoreURL()); err != nil {
+		return "store.url", fmt.Errorf("store.url: %w", err)
+	}
 	for i, s := range c.Resolver.Servers {
 		server, err := resolverAddress(s)
 		if err != nil {
@@ -59,6 +75,9 @@ func (c *Config) checkNumbers() (key string, err error) {
 		{"limits.header_bytes", int64(c.Limits.HeaderBytes), 1 << 10, 64 << 20},
 		{"limits.fields", int64(c.Limits.Fields), 10, 1 << 20},
 		{"limits.signatures", int64(c.Limits.Signatures), 1, 1000},
+		{"store.messages", int64(c.Store.Messages), 0, 1 << 30},
+		{"store.journal_bytes", int64(c.Store.JournalBytes), 16 << 20, 1 << 40},
+		{"limits.messages", int64(c.Limits.Messages), 1, 1 << 20},
 	} {
 		if k.value < k.min || k.value > k.max {
 			return k.key, fmt.Errorf("%s %d: it must be from %d to %d", k.key, k.value, k.min, k.max)
@@ -71,12 +90,22 @@ func (c *Config) checkNumbers() (key string, err error) {
 	}{
 		{"limits.time", c.Limits.Time, time.Second, 10 * time.Minute},
 		{"idle_timeout", c.IdleTimeout, time.Second, 24 * time.Hour},
+		{"store.message_age", c.Store.MessageAge, 0, 100 * 365 * 24 * time.Hour},
+		{"store.observation_age", c.Store.ObservationAge, 0, 100 * 365 * 24 * time.Hour},
 	} {
 		if d := time.Duration(k.value); d < k.min || d > k.max {
 			return k.key, fmt.Errorf("%s %v: it must be from %v to %v, written with its unit", k.key, d, k.min, k.max)
 		}
 	}
 	return "", nil
+}
+
+// unlessPreset says which key an error in a file of its own is about. That of a preset says so itself.
+func unlessPreset(err error) error {
+	if strings.HasPrefix(err.Error(), "policy ") {
+		return err
+	}
+	return fmt.Errorf("policy: %w", err)
 }
 
 // resolverAddress adds the port that a name server has unless it says otherwise.

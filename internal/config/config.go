@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/dmarc"
+	"github.com/gatepost-mail/gatepost/internal/signing"
 )
 
 // A Config is what the file says, with defaults for what it does not say.
@@ -25,6 +26,8 @@ type Config struct {
 	AuthservID         string         `toml:"authserv_id"`
 	Policy             string         `toml:"policy"`
 	Mode               string         `toml:"mode"`
+	HelpURL            string         `toml:"help_url"`
+	StateDir           string         `toml:"state_dir"`
 	OwnNetworks        []netip.Prefix `toml:"own_networks"`
 	TrustAuthenticated bool           `toml:"trust_authenticated"`
 	ReceivedSPF        bool           `toml:"received_spf"`
@@ -33,7 +36,12 @@ type Config struct {
 	Resolver           Resolver       `toml:"resolver"`
 	Limits             Limits         `toml:"limits"`
 	DMARC              DMARC          `toml:"dmarc"`
+	ARC                ARC            `toml:"arc"`
+	Signing            signing.Config `toml:"signing"`
+	Store              Store          `toml:"store"`
+	Web                Web            `toml:"web"`
 	Log                Log            `toml:"log"`
+	Recipients         []Recipients   `toml:"recipients"`
 }
 
 // Resolver says who answers DNS queries.
@@ -50,11 +58,42 @@ type Limits struct {
 	HeaderBytes Size     `toml:"header_bytes"`
 	Fields      int      `toml:"fields"`
 	Signatures  int      `toml:"signatures"`
+	Messages    int      `toml:"messages"` // of one SMTP session
 }
 
 // DMARC says how Organizational Domains are found.
 type DMARC struct {
 	Method dmarc.Method `toml:"method"`
+}
+
+// ARC says whose seals are trusted, and whether we seal.
+type ARC struct {
+	TrustedSealers []string `toml:"trusted_sealers"`
+	SealDomain     string   `toml:"seal_domain"` // empty: nothing is sealed
+	SealSelector   string   `toml:"seal_selector"`
+	SealKey        string   `toml:"seal_key"`        // a file
+	SealRecipients []string `toml:"seal_recipients"` // domains whose mail is forwarded; all if empty
+}
+
+// Store says where and for how long what was decided is kept.
+type Store struct {
+	URL            string   `toml:"url"`             // gatepost.db in the state directory if empty
+	Messages       int      `toml:"messages"`        // the last decisions that are kept
+	MessageAge     Duration `toml:"message_age"`     // and none that is older
+	ObservationAge Duration `toml:"observation_age"` // of counts by day; zero keeps them for ever
+	JournalBytes   Size     `toml:"journal_bytes"`   // of what waits for the store, on the disk
+}
+
+// Web says where the metrics and the state of the gate are shown.
+type Web struct {
+	Listen []Address `toml:"listen"`
+}
+
+// Recipients are domains that receive mail and want something else done with it.
+type Recipients struct {
+	Domains []string `toml:"domains"`
+	Policy  string   `toml:"policy"` // that of the rest if empty
+	Mode    string   `toml:"mode"`
 }
 
 // Log says what is written down and how.
@@ -80,15 +119,23 @@ func Default() *Config {
 		Policy:             "strict",
 		Mode:               Enforce,
 		OwnNetworks:        []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		StateDir:           DefaultStateDir(),
 		TrustAuthenticated: true,
 		MaxSessions:        500,
 		IdleTimeout:        Duration(2 * time.Hour), // libmilter's own; a slow sender's DATA is silence to a milter
 		Resolver:           Resolver{Servers: []string{}},
 		Limits: Limits{
-			Queries: 300, Time: Duration(20 * time.Second), Bytes: 256 << 20, HeaderBytes: 1 << 20, Fields: 2000, Signatures: 10,
+			Queries: 300, Time: Duration(20 * time.Second), Bytes: 256 << 20, HeaderBytes: 1 << 20, Fields: 2000, Signatures: 10, Messages: 5000,
 		},
-		DMARC: DMARC{Method: dmarc.TreeWalk},
-		Log:   Log{Level: slog.LevelInfo, Format: Text},
+		DMARC:   DMARC{Method: dmarc.TreeWalk},
+		ARC:     ARC{TrustedSealers: []string{}, SealRecipients: []string{}},
+		Signing: signing.DefaultConfig(),
+		Store: Store{
+			Messages: 100_000, MessageAge: Duration(30 * 24 * time.Hour), ObservationAge: Duration(2 * 365 * 24 * time.Hour), JournalBytes: 1 << 30,
+		},
+		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},
+		Log:        Log{Level: slog.LevelInfo, Format: Text},
+		Recipients: []Recipients{},
 	}
 }
 

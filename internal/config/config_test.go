@@ -14,27 +14,6 @@ import (
 
 const example = "../../docs/gatepost.example.toml"
 
-func TestExampleShowsEveryKeyWithItsDefault(t *testing.T) {
-	got, err := Load(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Default()
-	want.AuthservID = "mx.example.org"
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the example says\n%+v\nwant the defaults\n%+v", got, want)
-	}
-	text, err := os.ReadFile(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range keys() {
-		if line, _ := locate(text, key); line == 1 && !strings.Contains(string(text), "["+key+"]") {
-			t.Errorf("the example does not show %s", key)
-		}
-	}
-}
-
 func TestEmptyFileIsTheDefault(t *testing.T) {
 	got, err := Parse("empty", nil)
 	if err != nil || !reflect.DeepEqual(got, Default()) {
@@ -84,7 +63,12 @@ func TestErrorNamesFileLineColumnAndWhatWasMeant(t *testing.T) {
 		{"[nonsense]\nx = 3\n", `gatepost.toml:1:2: nonsense: no such key`},
 		{"dashboard = true\n", `gatepost.toml:1:1: dashboard: no such key`},
 		{"mode = \"watch\"\n", `gatepost.toml:1:1: mode "watch": there are enforce, monitor`},
-		{"policy = 3\n", `gatepost.toml:1:10: policy: the value is of the wrong kind: integer`},
+		{"policy = 3\n", `gatepost.toml:1:10: policy: the value is of the wrong kind: integer; write a text, in quotes`},
+		{"listen = \"127.0.0.1:1\"\n", `gatepost.toml:1:10: listen: the value is of the wrong kind: string; write a list: ["…"]`},
+		{"received_spf = \"yes\"\n", `gatepost.toml:1:16: received_spf: the value is of the wrong kind: string; write true or false`},
+		{"max_sessions = \"many\"\n", `gatepost.toml:1:16: max_sessions: the value is of the wrong kind: string; write a number`},
+		{"arc = 3\n", `gatepost.toml:1:7: arc: the value is of the wrong kind: integer; write a table: [arc]`},
+		{"recipients = 3\n", `gatepost.toml:1:14: recipients: the value is of the wrong kind: integer; write tables: [[recipients]]`},
 		{"policy = \"strict\n", `gatepost.toml:1:`},
 		{"policy = \"strict\"\npolicy = \"strict\"\n", `gatepost.toml:2:1: policy: `},
 		{"[limits]\ntime = 20\n", `gatepost.toml:2:1: limits.time 20ns: it must be from 1s to 10m0s, written with its unit`},
@@ -98,17 +82,56 @@ func TestErrorNamesFileLineColumnAndWhatWasMeant(t *testing.T) {
 		{"listen = []\n", `gatepost.toml:1:1: listen: there is nothing to listen on`},
 		{"socket_mode = \"rw\"\n", `gatepost.toml:1:15: socket_mode: "rw" is no file mode`},
 		{"authserv_id = \"a; b\"\n", `gatepost.toml:1:1: authserv_id "a; b": not a host name`},
-		{"own_networks = [\"10.0.0.1\"]\n", `gatepost.toml:1:17: own_networks: `},
+		{"own_networks = [\"10.0.0.1\"]\n", `gatepost.toml:1:17: own_networks: "10.0.0.1" is no network; write it like "192.0.2.0/24"`},
 		{"[resolver]\nservers = [\"a b\"]\n", `gatepost.toml:2:1: resolver.servers "a b": no name server's address`},
 		{"[dmarc]\nmethod = \"list\"\n", `gatepost.toml:2:1: dmarc.method "list": there are treewalk, psl`},
-		{"[log]\nlevel = \"loud\"\n", `gatepost.toml:2:9: log.level: `},
+		{"[log]\nlevel = \"loud\"\n", `gatepost.toml:2:9: log.level: "loud": there are debug, info, warn, error`},
 		{"[log]\nformat = \"xml\"\n", `gatepost.toml:2:1: log.format "xml": there are text, json`},
+		{"[[recipients]]\npolicy = \"strict\"\n", `gatepost.toml:1:1: recipients: a table without domains`},
+		{"[[recipients]]\ndomains = [\"a.example\"]\n[[recipients]]\ndomains = [\"b.example\"]\nmode = \"watch\"\n", `gatepost.toml:5:1: recipients.mode "watch": there are enforce, monitor`},
+		{"[[recipients]]\ndomains = [\"A.example\"]\n[[recipients]]\ndomains = [\"a.example\"]\n", `gatepost.toml:4:1: recipients.domains "a.example": it stands in a table above too`},
+		{"[[recipients]]\ndomains = [\"a b\"]\n", `gatepost.toml:2:1: recipients.domains "a b": not a domain`},
+		{"[[recipients]]\ndomains = [\"a.example\"]\npolicy = \"stict\"\n", `gatepost.toml:3:1: recipients: policy "stict": no such preset`},
+		{"[arc]\ntrusted_sealers = [\"a b\"]\n", `gatepost.toml:2:1: arc.trusted_sealers "a b": not a domain`},
+		{"[arc]\nseal_domain = \"a.example\"\nseal_key = \"k\"\n", `gatepost.toml:1:1: arc: to seal, set seal_domain, seal_selector and seal_key, all three`},
+		{"help_url = \"mend it\"\n", `gatepost.toml:1:1: help_url "mend it": not an address of the web`},
+		{"[limits]\nmessages = 0\n", `gatepost.toml:2:1: limits.messages 0: it must be from 1 to 1048576`},
+		{"\x7fELF\x02", `gatepost.toml:1:1: invalid character at start of key: U+007F; this is no TOML`},
 		{"\x00\xff", `gatepost.toml:1:`},
 	} {
 		_, err := Parse("gatepost.toml", []byte(c.text))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q\ngot  %v\nwant %s", c.text, err, c.want)
 		}
+	}
+}
+
+func TestPathsCountFromTheFolderOfTheFile(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("own.toml", "then = \"strict\"\n")
+	write("bad.toml", "[[rule]]\nname = \"x\"\nwhen = 'spf.rezult == \"fail\"'\naction = \"accept\"\n")
+	c, err := Load(write("good", "policy = \"own.toml\"\nstate_dir = \"state\"\nresolver.zone = \"/zone\"\n[[recipients]]\ndomains = [\"a.example\"]\npolicy = \"./own.toml\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, "own.toml")
+	if c.Policy != own || c.Recipients[0].Policy != own || c.StateDir != filepath.Join(dir, "state") || c.Resolver.Zone != "/zone" {
+		t.Errorf("got %+v", c)
+	}
+	_, err = Load(write("wrong", "\npolicy = \"bad.toml\"\n"))
+	if want := filepath.Join(dir, "wrong") + ":2:1: policy: " + filepath.Join(dir, "bad.toml") + ":3:"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want it to begin %s", err, want)
+	}
+	_, err = Load(write("none", "policy = \"none.toml\"\n"))
+	if err == nil || !strings.Contains(err.Error(), "none:1:1: policy: ") || !strings.Contains(err.Error(), "none.toml") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -32,16 +34,20 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Load reads a file. The error is an [*Error], or that of reading it.
 func Load(path string) (*Config, error) {
+	text, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, text)
+}
+
+func read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	return Parse(path, text)
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // Parse reads the text of a file of this name.
@@ -53,11 +59,22 @@ func Parse(name string, text []byte) (*Config, error) {
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(c); err != nil {
 		return nil, explain(name, text, err)
 	}
+	c.resolvePaths(filepath.Dir(name))
 	if key, err := c.check(); err != nil {
 		line, column := locate(text, key)
 		return nil, &Error{File: name, Line: line, Column: column, Err: err}
 	}
 	return c, nil
+}
+
+// cutQuoted gives the text in quotes that follows a prefix in what Go says.
+func cutQuoted(message, prefix string) (string, bool) {
+	_, rest, ok := strings.Cut(message, prefix)
+	if !ok {
+		return "", false
+	}
+	text, err := strconv.QuotedPrefix(rest)
+	return text, err == nil
 }
 
 // explain turns what the library says into our words: one line, about keys, not about Go.
@@ -80,7 +97,16 @@ func explain(name string, text []byte, err error) error {
 func plainly(key, message string) error {
 	if rest, ok := strings.CutPrefix(message, "cannot decode TOML "); ok {
 		kind, _, _ := strings.Cut(rest, " into")
-		message = fmt.Sprintf("the value is of the wrong kind: %s", kind)
+		message = fmt.Sprintf("the value is of the wrong kind: %s; write %s", kind, kindOf(key))
+	}
+	if text, ok := cutQuoted(message, "netip.ParsePrefix("); ok {
+		message = text + " is no network; write it like \"192.0.2.0/24\""
+	}
+	if text, ok := cutQuoted(message, "slog: level string "); ok {
+		message = text + ": there are debug, info, warn, error"
+	}
+	if strings.HasPrefix(message, "invalid character") {
+		message += "; this is no TOML"
 	}
 	if key == "" {
 		return errors.New(message)

@@ -24,8 +24,17 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes a duration.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+// MarshalText writes a duration, without the zeros that Go puts at the end of hours: "2h".
+func (d Duration) MarshalText() ([]byte, error) {
+	s := time.Duration(d).String()
+	if short, ok := strings.CutSuffix(s, "m0s"); ok {
+		s = strings.TrimSuffix(short+"m", "h0m")
+		if len(s) < len(short) {
+			s += "h"
+		}
+	}
+	return []byte(s), nil
+}
 
 // A Size is a number of bytes, written as a number or with a unit: "256MiB".
 type Size int64

@@ -20,7 +20,10 @@ import (
 
 	"github.com/d--j/go-milter"
 
+	"github.com/gatepost-mail/gatepost/internal/exceptions"
+	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
 )
@@ -31,17 +34,34 @@ type Settings struct {
 	Policy             *policy.Policy
 	Monitor            bool   // evaluate, mark and log, and let everything pass
 	AuthservID         string // our name in Authentication-Results
+	HelpURL            string // a page that replies name; {ref} in it becomes the message's reference
 	OwnNetworks        []netip.Prefix
-	TrustAuthenticated bool // do not verify what a logged-in user submits
-	ReceivedSPF        bool // add a Received-SPF field too
+	TrustAuthenticated bool            // do not verify what a logged-in user submits
+	ReceivedSPF        bool            // add a Received-SPF field too
+	Exceptions         *exceptions.Set // nil: none
+	Routes             []Route         // for recipients that have a policy of their own
+	Signers            Signers         // sign mail of our own; nil: nothing is signed
+	Unsigned           policy.Action   // what becomes of mail of our own that cannot be signed; accept if empty
+	Sealing            *Sealing        // add ARC sets; nil: none
 	Limits             message.Limits
+	MaxMessages        int // of one SMTP session; 5000
 	Log                *slog.Logger
+
+	byDefault Route             // Policy and Monitor
+	written   map[string]string // see writes
 }
 
 // Options are fixed while a gate runs. The zero value of each member means its default.
 type Options struct {
-	MaxSessions int           // connections at once; further ones wait; 500
-	IdleTimeout time.Duration // how long a mail server may be silent; 2 h
+	MaxSessions int              // connections at once; further ones wait; 500
+	IdleTimeout time.Duration    // how long a mail server may be silent; 2 h
+	Metrics     *metrics.Metrics // nil: nothing is counted
+	Recorder    Recorder         // nil: nothing is written down
+}
+
+// A Recorder writes down what was decided. It must not make mail wait.
+type Recorder interface {
+	Record(d *store.Decision)
 }
 
 const (
@@ -49,11 +69,16 @@ const (
 	defaultIdleTimeout = 2 * time.Hour
 	defaultHeaderBytes = 1 << 20
 	defaultFields      = 2000
+	defaultMessages    = 5000
 )
 
 // A Gate answers mail servers on any number of listeners.
 type Gate struct {
 	settings atomic.Pointer[Settings]
+	metrics  *metrics.Metrics // nil counts nothing
+	recorder Recorder
+	messages atomic.Uint64
+	refused  atomic.Uint64
 	server   *milter.Server
 	slots    chan struct{} // one element for each connection
 	quit     chan struct{} // closed when no more connections are taken
@@ -75,14 +100,14 @@ func New(o Options, s Settings) *Gate {
 	}
 	g := &Gate{
 		slots: make(chan struct{}, o.MaxSessions), quit: make(chan struct{}), empty: make(chan struct{}),
-		conns: map[*conn]struct{}{},
+		conns: map[*conn]struct{}{}, metrics: o.Metrics, recorder: o.Recorder,
 	}
 	g.Reload(s)
 	g.server = milter.NewServer(
 		milter.WithDynamicMilter(g.newSession),
 		milter.WithActions(wantedActions),
 		milter.WithProtocols(wantedProtocol),
-		milter.WithNegotiationCallback(negotiate),
+		milter.WithNegotiationCallback(g.negotiate),
 		milter.WithMacroRequest(milter.StageMail, []milter.MacroName{milter.MacroAuthType, milter.MacroAuthAuthen}),
 		milter.WithMacroRequest(milter.StageEOM, []milter.MacroName{milter.MacroQueueId}),
 		milter.WithReadTimeout(o.IdleTimeout),
@@ -98,10 +123,32 @@ func (g *Gate) Reload(s Settings) {
 	if s.Limits.Fields <= 0 {
 		s.Limits.Fields = defaultFields
 	}
+	if s.MaxMessages <= 0 {
+		s.MaxMessages = defaultMessages
+	}
+	if s.Unsigned == "" {
+		s.Unsigned = policy.Accept
+	}
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
+	s.byDefault = Route{Policy: s.Policy, Monitor: s.Monitor}
+	s.written = s.writes()
 	g.settings.Store(&s)
+}
+
+// Stats say how a gate does.
+type Stats struct {
+	Sessions int    // connections of mail servers that are open
+	Messages uint64 // since the start
+	Refused  uint64 // of these
+}
+
+// Stats says how the gate does.
+func (g *Gate) Stats() Stats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Stats{Sessions: len(g.conns), Messages: g.messages.Load(), Refused: g.refused.Load()}
 }
 
 // log is the logger of the present settings.

@@ -68,7 +68,10 @@ func listenError(network, address string, err error) error {
 	if errors.As(cause, &call) {
 		cause = call.Err
 	}
+	var lookup *net.DNSError
 	switch {
+	case errors.As(err, &lookup):
+		cause = fmt.Errorf("no such host: %s; write an address of this one", lookup.Name)
 	case errors.Is(err, syscall.EADDRINUSE):
 		cause = errBusy
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

@@ -136,6 +136,26 @@ func TestForgedResultsAreRemovedHighestIndexFirst(t *testing.T) {
 	}
 }
 
+// RFC 5322 4.5.8 has white space before the colon.
+func TestWhiteSpaceBehindAFieldNameHidesNothing(t *testing.T) {
+	d := open(t, Options{}, nil)
+	_, action := d.deliver(t, mail{header: [][2]string{{"From", " a@example.com"}, {"From ", " ceo@held.example"}}})
+	wantRefused(t, action, "550 5.7.1 From names no single author")
+	modifications, _ := d.deliver(t, mail{header: [][2]string{{"From", " a@example.com"}, {"Authentication-Results\t", " mx.example.org; spf=pass"}}})
+	if got := list(modifications); !strings.HasPrefix(got, "change 1 Authentication-Results:\n") {
+		t.Errorf("got\n%swant the forgery removed", got)
+	}
+}
+
+func TestMailServerThatSendsNoMacrosIsServed(t *testing.T) {
+	d := open(t, Options{}, nil)
+	_, action := d.deliver(t, mail{}, milter.WithMacroRequest(milter.StageEOM, nil))
+	wantAction(t, action, milter.ActionAccept)
+	if log := d.log.String(); !strings.Contains(log, `queue_id=""`) {
+		t.Errorf("log: %s", log)
+	}
+}
+
 func TestForgedResultsBeyondTheLimitsOfTheHeaderAreRemoved(t *testing.T) {
 	d := open(t, Options{}, func(s *Settings) { s.Limits.Fields, s.Monitor = 10, true })
 	header := [][2]string{{"From", " a@example.com"}}

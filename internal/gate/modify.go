@@ -29,13 +29,20 @@ func (t *transit) modify(m milter.Modifier, e *verify.Evaluation, v policy.Verdi
 		try(m.ChangeHeader(f.index, f.name, ""))
 	}
 	insert := func(name, value string) {
+		value = strings.TrimPrefix(value, " ")
 		if m.Protocol()&milter.OptHeaderLeadingSpace != 0 {
 			value = " " + value
 		}
 		try(m.InsertHeader(0, name, value))
 	}
-	if v.Action != policy.Accept {
-		insert(verdictField, verdictValue(v, t.Monitor))
+	for _, f := range slices.Backward(t.sealed(e)) {
+		insert(f.Name, f.Value())
+	}
+	for _, f := range slices.Backward(t.signed) {
+		insert(f.Name, f.Value())
+	}
+	if name, value := verdictFieldOf(v); name != "" {
+		insert(name, value)
 	}
 	if t.ReceivedSPF && len(e.SPF) > 0 {
 		insert("Received-SPF", t.receivedSPF(&e.SPF[0]))
@@ -43,10 +50,24 @@ func (t *transit) modify(m milter.Modifier, e *verify.Evaluation, v policy.Verdi
 	if results := t.results(e); results != "" {
 		insert(resultsField, results)
 	}
-	if v.Action == policy.Quarantine && !t.Monitor {
-		try(m.Quarantine(v.Rule + ": " + v.Reason))
+	if v.Action == policy.Quarantine && !v.Monitor {
+		t.hold(m, v, try)
 	}
 	return errors.Join(failed...)
+}
+
+// hold keeps a message from its recipients.
+func (t *transit) hold(m milter.Modifier, v policy.Verdict, try func(error)) {
+	switch v.Holding {
+	case policy.Header: // which is for the mailbox to sort out
+	case policy.Redirect:
+		for _, r := range t.client.Recipients {
+			try(m.DeleteRecipient(r))
+		}
+		try(m.AddRecipient(v.Redirect, ""))
+	default:
+		try(m.Quarantine(v.Rule + ": " + v.Reason))
+	}
 }
 
 // results is the value of our Authentication-Results field; empty where nothing was verified.
@@ -72,13 +93,34 @@ func (t *transit) receivedSPF(s *verify.SPF) string {
 	return r.ReceivedSPF(spf.Query{IP: t.client.IP, Helo: t.client.Helo, MailFrom: t.client.MailFrom, Receiver: t.AuthservID})
 }
 
-// verdictValue says what was decided and why, or in monitor mode would have been: "mark; rule=spf-softfail; reason=…".
-func verdictValue(v policy.Verdict, monitor bool) string {
-	mode := ""
-	if monitor {
+// verdictFieldOf is the field that says what was decided, or would have been by a rule that only watches. There is none where a
+// message is simply accepted.
+func verdictFieldOf(v policy.Verdict) (name, value string) {
+	switch {
+	case v.Action != policy.Accept && !v.Monitor && v.Field != "":
+		name = v.Field
+	case v.Action != policy.Accept || len(v.Watched) > 0:
+		name = verdictField
+	default:
+		return "", ""
+	}
+	if value = v.Value; value == "" || name == verdictField {
+		value = verdictValue(v)
+	}
+	return name, fold(value, len(name)+len(": "))
+}
+
+// verdictValue is "mark; rule=spf-softfail; reason=…", and of what is only watched "reject; rule=spf-softfail; mode=monitor; reason=…".
+func verdictValue(v policy.Verdict) string {
+	action, rule, mode, reason := v.Action, v.Rule, "", v.Reason
+	if v.Action == policy.Accept {
+		w := v.Watched[0]
+		action, rule, reason = w.Action, w.Rule, w.Reason
+	}
+	if v.Monitor || v.Action == policy.Accept {
 		mode = "; mode=monitor"
 	}
-	return fold(fmt.Sprintf(`%s; rule=%s%s; reason="%s"`, v.Action, v.Rule, mode, quoted.Replace(v.Reason)), len(verdictField+": "))
+	return fmt.Sprintf(`%s; rule=%s%s; reason="%s"`, action, rule, mode, quoted.Replace(reason))
 }
 
 var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
@@ -16,9 +17,10 @@ type record struct {
 	evaluation *verify.Evaluation
 	verdict    policy.Verdict
 	queueID    string
+	reference  string // what a reply calls the message
+	exception  *store.Exception
 	begun      time.Time // MAIL FROM
 	ended      time.Time // when the whole message was there
-	monitor    bool
 	refused    bool
 	forged     int
 	failed     error
@@ -31,6 +33,9 @@ func (r record) write(log *slog.Logger) {
 	ctx := context.Background()
 	if r.failed != nil {
 		log.Error("a message could not be changed", "queue_id", short(r.queueID), "error", r.failed.Error())
+	}
+	if err := r.verdict.Err(); err != nil {
+		log.Error("a rule could not be applied", "rule", r.verdict.Rule, "queue_id", short(r.queueID), "error", err.Error())
 	}
 	if !log.Enabled(ctx, slog.LevelInfo) {
 		return
@@ -59,8 +64,17 @@ func (r record) write(log *slog.Logger) {
 	if v.Reason != "" {
 		attrs = append(attrs, slog.String("reason", v.Reason))
 	}
-	if r.monitor {
+	if v.Monitor {
 		attrs = append(attrs, slog.String("mode", "monitor"))
+	}
+	if r.reference != r.queueID {
+		attrs = append(attrs, slog.String("ref", r.reference))
+	}
+	if r.exception != nil {
+		attrs = append(attrs, slog.Int64("exception", r.exception.ID))
+	}
+	if len(v.Watched) > 0 {
+		attrs = append(attrs, slog.String("watched", watched(v.Watched)))
 	}
 	if r.forged > 0 {
 		attrs = append(attrs, slog.Int("forged_fields", r.forged))
@@ -70,6 +84,15 @@ func (r record) write(log *slog.Logger) {
 		slog.Duration("wait", now.Sub(r.ended).Round(time.Microsecond)),     // of this, what the mail server waited for us
 	)
 	log.LogAttrs(ctx, slog.LevelInfo, "message", attrs...)
+}
+
+// watched is what rules would have done that only watch: "reject=spf-softfail,mark=helo-fail".
+func watched(ws []policy.Watched) string {
+	words := make([]string, len(ws))
+	for i, w := range ws {
+		words[i] = string(w.Action) + "=" + w.Rule
+	}
+	return strings.Join(words, ",")
 }
 
 func authorDomain(e *verify.Evaluation) string {

@@ -18,7 +18,6 @@ import (
 	"github.com/d--j/go-milter"
 
 	"github.com/gatepost-mail/gatepost/dns"
-	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
@@ -60,10 +59,27 @@ func TestPanicInAnyCallbackIsHeld(t *testing.T) {
 	wantRefused(t, action, "451 4.3.0 ")
 
 	d = open(t, Options{}, func(s *Settings) {
-		s.Policy = &policy.Policy{Rules: []policy.Rule{{When: func(*verify.Evaluation) bool { panic("rule") }}}}
+		s.Policy = nil // to ask nothing panics
 	})
 	_, action = d.deliver(t, mail{})
 	wantRefused(t, action, "451 4.3.0 ")
+}
+
+func TestSessionHasSoManyMessagesAtMost(t *testing.T) {
+	d := open(t, Options{}, func(s *Settings) { s.MaxMessages = 2 })
+	s := d.connect(t, nil)
+	greet(t, s, mail{})
+	for range 2 {
+		_, action := transmit(t, s, mail{})
+		wantAction(t, action, milter.ActionAccept)
+	}
+	_, action := transmit(t, s, mail{})
+	wantRefused(t, action, "421 4.7.0 ")
+
+	must(t, "reset")(nil, s.Reset(milter.NewMacroBag()))
+	greet(t, s, mail{})
+	_, action = transmit(t, s, mail{})
+	wantAction(t, action, milter.ActionAccept)
 }
 
 func TestDrainLetsAMessageUnderWayEnd(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/metrics"
 )
 
 // Serve answers on a listener until [Gate.Shutdown]. It returns early only where the listener fails for good.
@@ -67,10 +69,8 @@ const (
 )
 
 func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case l.gate.slots <- struct{}{}:
-	case <-l.gate.quit:
-		return nil, net.ErrClosed
+	if err := l.takeSlot(); err != nil {
+		return nil, err
 	}
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		c, err := l.Listener.Accept()
@@ -89,8 +89,25 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
+// takeSlot waits until one more connection may be taken.
+func (l *listener) takeSlot() error {
+	select {
+	case l.gate.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	l.gate.metrics.LimitReached(metrics.LimitSessions)
+	select {
+	case l.gate.slots <- struct{}{}:
+		return nil
+	case <-l.gate.quit:
+		return net.ErrClosed
+	}
+}
+
 func (g *Gate) remember(raw net.Conn) *conn {
 	c := newConn(raw, g)
+	g.metrics.SessionOpened()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.conns[c] = struct{}{}
@@ -102,6 +119,7 @@ func (g *Gate) forget(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.conns, c)
+	g.metrics.SessionClosed()
 	<-g.slots
 	if g.draining && len(g.conns) == 0 {
 		select {

@@ -19,6 +19,7 @@ type session struct {
 
 	ip      netip.Addr // invalid where the client has none
 	helo    string
+	count   int      // messages of this SMTP session
 	transit *transit // the message under way, or nil
 	broken  bool     // something panicked: nothing more is taken on from this mail server's session
 }
@@ -47,6 +48,7 @@ func (s *session) step(name string, do func()) (resp *milter.Response, err error
 
 func (s *session) panicked(step string, value any) {
 	s.broken = true
+	s.gate.metrics.Panic()
 	s.gate.log().Error("panic", "step", step, "client_ip", addr(s.ip), "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 }
 
@@ -54,7 +56,7 @@ func (s *session) panicked(step string, value any) {
 func (s *session) NewConnection(milter.Modifier) error {
 	s.step("new connection", func() {
 		s.drop()
-		s.ip, s.helo = netip.Addr{}, ""
+		s.ip, s.helo, s.count = netip.Addr{}, "", 0
 	})
 	return nil
 }
@@ -63,7 +65,7 @@ func (s *session) NewConnection(milter.Modifier) error {
 func (s *session) Connect(_ string, family string, _ uint16, address string, _ milter.Modifier) (*milter.Response, error) {
 	return s.step("connect", func() {
 		s.drop()
-		s.ip = clientIP(family, address)
+		s.ip, s.count = clientIP(family, address), 0
 	})
 }
 
@@ -91,8 +93,22 @@ func (s *session) Helo(name string, _ milter.Modifier) (*milter.Response, error)
 func (s *session) MailFrom(from, _ string, m milter.Modifier) (*milter.Response, error) {
 	return s.step("mail", func() {
 		s.drop()
-		s.transit = s.begin(from, m)
+		s.count++
+		if s.count <= s.gate.settings.Load().MaxMessages {
+			s.transit = s.begin(from, m)
+		}
 	})
+}
+
+// RcptTo takes in a recipient, or puts it off.
+func (s *session) RcptTo(to, _ string, m milter.Modifier) (*milter.Response, error) {
+	answer := milter.RespContinue
+	_, err := s.step("rcpt", func() {
+		if s.transit != nil {
+			answer = s.transit.recipient(to, m.Protocol()&milter.OptNoRcptReply == 0)
+		}
+	})
+	return answer, err
 }
 
 // Header takes in a field.

@@ -9,7 +9,9 @@ import (
 	"github.com/d--j/go-milter"
 
 	"github.com/gatepost-mail/gatepost/authres"
+	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
 )
@@ -17,17 +19,26 @@ import (
 // A transit is one message on its way through the gate.
 type transit struct {
 	*Settings
-	client verify.Client
-	begun  time.Time
-	trust  string          // the rule by which it is not verified; empty if it is
-	verify *verify.Session // nil if it is not
+	client    verify.Client
+	begun     time.Time
+	routes    []*Route        // of the recipients, each once
+	forgotten int             // recipients that are not in client
+	trust     string          // the rule by which it is not verified; empty if it is
+	verify    *verify.Session // nil if it is not
 
+	signing  *dkim.Signing // of mail of our own; nil where it is not signed
+	unsigned error         // why it is not, though it should be
+	signed   []message.Field
+
+	exception *store.Exception // that let the message in; nil for none
+
+	bytes       int64 // of header and body
 	header      message.Header
 	headerBytes int
 	headerErr   error
 	headerEnded bool
-	forged      []forgery // in the order of the header
-	count       [2]int    // fields so far of each name that we write
+	forged      []forgery      // in the order of the header
+	count       map[string]int // fields so far of each name that we write, in lower case
 }
 
 // A forgery is a field that only we may write: the nth of its name, from 1.
@@ -71,8 +82,10 @@ func (s *Settings) own(ip netip.Addr) bool {
 
 // field takes in a header field, as long as there is room, and notes whether it is one that only we may write.
 func (t *transit) field(name, value string) {
+	name = strings.TrimRight(name, " \t") // RFC 5322 4.5.8: white space before the colon
+	t.bytes += int64(len(name) + len(value) + len(":\r\n"))
 	t.watch(name, value)
-	if t.verify == nil || t.headerErr != nil || t.headerEnded {
+	if t.headerErr != nil || t.headerEnded || t.verify == nil && t.Signers == nil {
 		return
 	}
 	f := message.NewField(name, value)
@@ -91,17 +104,35 @@ func (t *transit) field(name, value string) {
 
 // watch finds forged fields, beyond the limits of the header too (RFC 8601 5).
 func (t *transit) watch(name, value string) {
-	switch {
-	case strings.EqualFold(name, resultsField):
-		t.count[0]++
-		field := message.Header{message.NewField(name, value)}
-		if len(authres.Forged(field, t.AuthservID)) > 0 {
-			t.forged = append(t.forged, forgery{resultsField, t.count[0]})
-		}
-	case strings.EqualFold(name, verdictField):
-		t.count[1]++
-		t.forged = append(t.forged, forgery{verdictField, t.count[1]})
+	written, ours := t.written[strings.ToLower(name)]
+	if !ours {
+		return
 	}
+	if t.count == nil {
+		t.count = map[string]int{}
+	}
+	t.count[written]++
+	if written == resultsField && len(authres.Forged(message.Header{message.NewField(name, value)}, t.AuthservID)) == 0 {
+		return // somebody else's
+	}
+	t.forged = append(t.forged, forgery{written, t.count[written]})
+}
+
+// writes are the names of the fields that we write, by their lower case: what comes with such a name was not written by us.
+func (s *Settings) writes() map[string]string {
+	names := map[string]string{}
+	add := func(name string) { names[strings.ToLower(name)] = name }
+	add(resultsField)
+	add(verdictField)
+	for _, r := range append(s.Routes, s.byDefault) {
+		if r.Policy == nil {
+			continue
+		}
+		for _, name := range r.Policy.Fields() {
+			add(name)
+		}
+	}
+	return names
 }
 
 // endHeader starts the look-ups that the header allows.
@@ -112,33 +143,39 @@ func (t *transit) endHeader() {
 	t.headerEnded = true
 	switch {
 	case t.verify == nil:
+		t.startSigning()
 	case t.headerErr != nil:
 		t.verify.HeaderError(t.headerErr)
 	default:
 		t.verify.Header(t.header)
+		t.startSealing()
 	}
 }
 
 func (t *transit) body(chunk []byte) {
+	t.bytes += int64(len(chunk))
 	t.endHeader() // a mail server that does not tell where the header ends
-	if t.verify != nil {
+	switch {
+	case t.verify != nil:
 		t.verify.Write(chunk)
+	case t.signing != nil:
+		t.signing.Write(chunk)
 	}
 }
 
 // judge ends the message.
-func (t *transit) judge() (*verify.Evaluation, policy.Verdict) {
+func (t *transit) judge(canAdd bool) (*verify.Evaluation, policy.Verdict) {
 	t.endHeader()
 	if t.verify != nil {
 		e := t.verify.End()
-		return e, t.Policy.Decide(e)
+		e.Client.Recipients = t.client.Recipients
+		var v policy.Verdict
+		v, t.exception = t.Exceptions.Apply(t.decide(e), e, time.Now())
+		return e, v
 	}
+	t.signed = t.sign(canAdd)
 	e := &verify.Evaluation{Client: t.client, Authenticated: true}
-	v := t.Policy.Decide(e)
-	if t.trust == policy.RuleOwnNetwork {
-		v.Rule = policy.RuleOwnNetwork
-	}
-	return e, v
+	return e, t.ownVerdict(e)
 }
 
 func (t *transit) close() {

@@ -7,8 +7,6 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
-func authenticated(e *verify.Evaluation) bool { return e.Authenticated }
-
 // identity is the SPF result for MAIL FROM, or for HELO.
 //
 // A null reverse-path makes the MAIL FROM identity that of postmaster at HELO (RFC 7208 2.4).
@@ -19,37 +17,6 @@ func identity(e *verify.Evaluation, which string) *verify.SPF {
 		}
 	}
 	return nil
-}
-
-func spfIs(result string) func(*verify.Evaluation) bool {
-	return func(e *verify.Evaluation) bool {
-		s := identity(e, verify.IdentityMailFrom)
-		return s != nil && s.Result == result
-	}
-}
-
-func heloIs(result string) func(*verify.Evaluation) bool {
-	return func(e *verify.Evaluation) bool {
-		s := identity(e, verify.IdentityHelo)
-		return s != nil && s.Result == result
-	}
-}
-
-func dmarcIs(result string) func(*verify.Evaluation) bool {
-	return func(e *verify.Evaluation) bool { return e.DMARC.Result == result }
-}
-
-// dmarcAsks tells whether the message fails and its published policy asks for this.
-func dmarcAsks(disposition string) func(*verify.Evaluation) bool {
-	return func(e *verify.Evaluation) bool {
-		return e.DMARC.Result == "fail" && e.DMARC.Disposition == disposition
-	}
-}
-
-// partAsks tells whether the message passes by a signature that leaves a part of the body to anyone, and what is asked for
-// one that fails is this.
-func partAsks(disposition string) func(*verify.Evaluation) bool {
-	return func(e *verify.Evaluation) bool { return onlyPartSigned(e) && onFail(e) == disposition }
 }
 
 // onFail is what the published policy asks for a message that fails; empty where the policy is not known.
@@ -115,7 +82,10 @@ func noAuthor(e *verify.Evaluation) bool {
 // unauthenticated tells whether nobody vouches for the message: neither the envelope's domain nor any signature's. HELO's does
 // not: it vouches for the server, not for the message, unless it stands in for a null reverse-path.
 func unauthenticated(e *verify.Evaluation) bool {
-	if e.DMARC.Result == "pass" && !onlyPartSigned(e) || spfIs("pass")(e) {
+	if e.DMARC.Result == "pass" && !onlyPartSigned(e) {
+		return false
+	}
+	if s := identity(e, verify.IdentityMailFrom); s != nil && s.Result == "pass" {
 		return false
 	}
 	for i := range e.DKIM {

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -320,6 +321,10 @@ func FuzzDecide(f *testing.F) {
 				t.Fatal(err)
 			}
 			wellFormed(t, p.Decide(e))
+		}
+		if slices.Contains(spfWords, spfResult) && slices.Contains(dmarcWords, dmarcResult) && slices.Contains(dispositions, published) &&
+			slices.Contains(dkimWords, dkimResult) {
+			same(t, e)
 		}
 	})
 }

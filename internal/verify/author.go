@@ -16,19 +16,19 @@ const maxAuthorDomains = 8
 // A message whose From has several domains must not get around the policy of any (RFC 9989 11.5): each is evaluated, and the
 // strictest that fails is the answer. Where none fails, there is still no single Author Domain that could pass.
 func (s *Session) judgeAuthor(e *Evaluation) {
-	e.Author = Author{Domains: notNil(s.author.Domains), Reason: reason(s.author.Err)}
+	e.Author = Author{Domains: notNil(s.author.Domains), Reason: s.reason(s.author.Err)}
 	switch {
 	case s.noHeader != nil:
-		e.Author.Reason = reason(s.noHeader)
+		e.Author.Reason = s.reason(s.noHeader)
 	case len(s.policies) == 0 && e.Author.Reason == "":
-		e.Author.Reason = reason(errNoAuthor)
+		e.Author.Reason = s.reason(errNoAuthor)
 	case len(s.policies) == 1 && s.author.Domain != "":
-		e.DMARC = dmarcResult(s.evaluate(0, e))
+		e.DMARC = s.dmarcResult(s.evaluate(0, e))
 		return
 	}
 	e.DMARC = DMARC{Result: string(dmarc.PermError), Disposition: string(dmarc.DispositionNone)}
 	for i := range s.policies {
-		r := dmarcResult(s.evaluate(i, e))
+		r := s.dmarcResult(s.evaluate(i, e))
 		if worse(r, e.DMARC) {
 			e.DMARC = r
 		}
@@ -45,16 +45,19 @@ func (s *Session) evaluate(i int, e *Evaluation) dmarc.Result {
 		ids.SPF = dmarc.Identifier{Domain: e.SPF[0].Domain, Code: e.SPF[0].Result}
 	}
 	for _, d := range e.DKIM {
+		if d.Testing {
+			continue // RFC 6376 3.6.1: the message is not to be treated differently from an unsigned one
+		}
 		ids.DKIM = append(ids.DKIM, dmarc.Identifier{Domain: d.SDID, Code: d.Result})
 	}
 	return s.policies[i].Evaluate(s.ctx, ids)
 }
 
-func dmarcResult(r dmarc.Result) DMARC {
+func (s *Session) dmarcResult(r dmarc.Result) DMARC {
 	return DMARC{
 		Result: string(r.Code), AuthorDomain: r.AuthorDomain, OrganizationalDomain: r.OrganizationalDomain,
 		PolicyDomain: r.PolicyDomain, Policy: string(r.Policy), Disposition: cmp.Or(string(r.Disposition), string(dmarc.DispositionNone)),
-		Testing: r.Testing, Aligned: Aligned{SPF: r.Aligned.SPF, DKIM: r.Aligned.DKIM}, Record: r.Record, Reason: reason(r.Err),
+		Testing: r.Testing, Aligned: Aligned{SPF: r.Aligned.SPF, DKIM: r.Aligned.DKIM}, Record: r.Record, Reason: s.reason(r.Err),
 	}
 }
 

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/gatepost-mail/gatepost/authres"
 )
@@ -44,9 +45,7 @@ func (e *Evaluation) dkimResults(rs []authres.Result) []authres.Result {
 	}
 	for _, d := range e.DKIM {
 		r := authres.Result{Method: "dkim", Value: d.Result, Reason: d.Reason}
-		if d.KeyBits > 0 {
-			r.Comment = fmt.Sprintf("%d-bit key", d.KeyBits)
-		}
+		r.Comment = d.comment()
 		for _, p := range []authres.Property{
 			{Type: "header", Name: "d", Value: d.SDID},
 			{Type: "header", Name: "i", Value: d.AUID},
@@ -61,6 +60,21 @@ func (e *Evaluation) dkimResults(rs []authres.Result) []authres.Result {
 		rs = append(rs, r)
 	}
 	return rs
+}
+
+// comment says of a signature what a reader of the message must know to judge by it.
+func (d *DKIM) comment() string {
+	var parts []string
+	if d.KeyBits > 0 {
+		parts = append(parts, fmt.Sprintf("%d-bit key", d.KeyBits))
+	}
+	if d.Testing {
+		parts = append(parts, "being tested")
+	}
+	if d.UnsignedBytes > 0 {
+		parts = append(parts, fmt.Sprintf("%d octets at the end not signed", d.UnsignedBytes))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (e *Evaluation) arcResult() authres.Result {

@@ -12,13 +12,51 @@ type Evaluation struct {
 	DKIM   []DKIM   `json:"dkim"` // topmost signature first
 	ARC    ARC      `json:"arc"`
 	DMARC  DMARC    `json:"dmarc"`
-	Author Author   `json:"-"`
-	Limits []string `json:"limits,omitempty"` // the bounds that were reached, each with its reason
-	Trace  []string `json:"trace,omitempty"`
+	Author Author   `json:"author,omitzero"`
+	Limits []string `json:"limits,omitempty"` // the bounds on reading that were reached, each with its reason
+
+	// Reached are all the bounds that were, those that show in a result by its reason too.
+	Reached []Limit `json:"-"`
+
+	Trace []string `json:"trace,omitempty"`
 
 	// Authenticated is true for submissions by our own users and from our own networks: nothing was verified.
 	Authenticated bool `json:"authenticated,omitempty"`
 }
+
+// Unknown names the first method whose answer a temporary failure kept from us; empty if there is none.
+func (e *Evaluation) Unknown() string {
+	const unknown = "temperror"
+	for _, s := range e.SPF {
+		if s.Result == unknown {
+			return "SPF for " + s.Domain
+		}
+	}
+	for _, d := range e.DKIM {
+		if d.Result == unknown {
+			return "the DKIM key of " + d.SDID
+		}
+	}
+	switch unknown {
+	case e.ARC.Result:
+		return "the key of an ARC set"
+	case e.DMARC.Result:
+		return "the DMARC policy of " + e.DMARC.AuthorDomain
+	}
+	return ""
+}
+
+// A Limit is a bound on what one message can make us do.
+type Limit string
+
+// The limits.
+const (
+	LimitHeader     Limit = "header"     // bytes or fields of the header, or of From
+	LimitBody       Limit = "body"       // bytes of the message
+	LimitQueries    Limit = "queries"    // DNS queries
+	LimitTime       Limit = "time"       // for look-ups
+	LimitSignatures Limit = "signatures" // looked at
+)
 
 // A Client is who handed the message to us, and the envelope.
 type Client struct {
@@ -26,6 +64,8 @@ type Client struct {
 	Helo     string     `json:"helo"`
 	MailFrom string     `json:"mail_from"` // without angle brackets
 	PTR      []string   `json:"ptr"`
+
+	Recipients []string `json:"rcpt_to,omitempty"` // without angle brackets; none where they are not known
 }
 
 // IPRev is the reverse DNS of the client, confirmed forwards (RFC 8601 2.7.3).
@@ -80,6 +120,11 @@ type ARC struct {
 	Sealers   []string `json:"sealers"`
 	Reason    string   `json:"reason"`
 
+	// Vouch is pass where a trusted sealer saw the Author Domain authenticated, and temperror where one might have: a key could not
+	// be looked up. It is empty otherwise.
+	Vouch     string `json:"vouch,omitempty"`
+	VouchedBy string `json:"vouched_by,omitempty"` // that sealer's domain
+
 	oldestPass int
 }
 
@@ -105,6 +150,6 @@ type Aligned struct {
 
 // Author is what the From field says.
 type Author struct {
-	Domains []string // every domain in it, in order, each once
-	Reason  string   // why there is no single Author Domain; empty if there is
+	Domains []string `json:"domains"`          // every domain in it, in order, each once
+	Reason  string   `json:"reason,omitempty"` // why there is no single Author Domain; empty if there is
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/arc"
 	"github.com/gatepost-mail/gatepost/dkim"
+	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/spf"
 )
 
@@ -34,13 +35,13 @@ func (s *Session) judgeClient(e *Evaluation) {
 	if s.client.MailFrom == "" {
 		helo = s.mailFrom
 	}
-	e.SPF = append(e.SPF, spfResult(IdentityMailFrom, s.mailFrom), spfResult(IdentityHelo, helo))
+	e.SPF = append(e.SPF, s.spfResult(IdentityMailFrom, &s.mailFrom), s.spfResult(IdentityHelo, &helo))
 }
 
-func spfResult(identity string, r spf.Result) SPF {
+func (s *Session) spfResult(identity string, r *spf.Result) SPF {
 	return SPF{
 		Identity: identity, Domain: r.Domain, Result: string(r.Code), Term: r.Term, Record: r.Record,
-		Explanation: r.Explanation, Lookups: r.Lookups, VoidLookups: r.VoidLookups, Reason: reason(r.Err), Trace: r.Trace,
+		Explanation: r.Explanation, Lookups: r.Lookups, VoidLookups: r.VoidLookups, Reason: s.reason(r.Err), Trace: r.Trace,
 	}
 }
 
@@ -51,24 +52,25 @@ func (s *Session) judgeSignatures(e *Evaluation) {
 	}
 	s.body.Close()
 	for _, r := range s.dkim.Results() {
-		d := dkimResult(r)
+		d := s.dkimResult(r)
 		if s.tooLarge() && (r.Code == dkim.Pass || r.Code == dkim.Fail) {
 			d.Result, d.Reason, d.Diagnosis = string(dkim.PermError), s.largeReason(), ""
 		}
 		e.DKIM = append(e.DKIM, d)
 	}
-	r := s.arc.Result()
-	e.ARC = ARC{Result: string(r.Code), Instances: r.Instances, Sealers: notNil(r.Sealers), Reason: reason(r.Err), oldestPass: r.OldestPass}
+	s.chain = s.arc.Result()
+	r := &s.chain
+	e.ARC = ARC{Result: string(r.Code), Instances: r.Instances, Sealers: notNil(r.Sealers), Reason: s.reason(r.Err), oldestPass: r.OldestPass}
 	if s.tooLarge() && r.Code != arc.None {
 		e.ARC.Result, e.ARC.Reason = string(arc.Fail), s.largeReason()
 	}
 }
 
-func dkimResult(r dkim.Result) DKIM {
+func (s *Session) dkimResult(r dkim.Result) DKIM {
 	d := DKIM{
 		Result: string(r.Code), SDID: r.SDID, Selector: r.Selector, AUID: r.AUID, Algorithm: r.Algorithm, KeyBits: r.KeyBits,
 		Canonicalization: r.Canonicalization, SignedHeaders: notNil(r.SignedHeaders), UnsignedBytes: r.Unsigned,
-		Testing: r.Testing, Reason: reason(r.Err), Diagnosis: r.Diagnosis, signatureTail: r.SignatureTail,
+		Testing: r.Testing, Reason: s.reason(r.Err), Diagnosis: r.Diagnosis, signatureTail: r.SignatureTail,
 	}
 	if r.BodyLength >= 0 {
 		d.BodyLength = &r.BodyLength
@@ -82,9 +84,12 @@ func (s *Session) largeReason() string {
 	return fmt.Sprintf("the message is larger than %d bytes, so its body was not hashed to the end", s.o.MaxBytes)
 }
 
-func reason(err error) string {
-	if err == nil {
+func (s *Session) reason(err error) string {
+	switch {
+	case err == nil:
 		return ""
+	case s.o.Detail:
+		return dns.Detail(err)
 	}
 	return err.Error()
 }

@@ -2,9 +2,11 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/arc"
@@ -21,17 +23,22 @@ type Session struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	resolver dns.Resolver
-	trace    *trace // nil unless asked for
+	asked    *counter
+	late     atomic.Bool // the time for look-ups was not enough
+	trace    *trace      // nil unless asked for
 
 	client   Client
 	mailFrom spf.Result
 	helo     spf.Result
 	iprev    IPRev
+	header   message.Header
 	author   message.Author
 	policies []*dmarc.Policy // of author.Domains
 	dkim     *dkim.Verifier  // nil until the header has ended
 	arc      *arc.Verifier
 	body     *dkim.Body
+	chain    arc.Result // of arc, once the message has ended
+	sealing  *arc.Sealing
 	bytes    int64
 	limits   []string
 	noHeader error
@@ -53,7 +60,8 @@ func (v *Verifier) Begin(ctx context.Context, c Client) *Session {
 	s := &Session{o: v.o, client: c, panicked: make(chan taskPanic, 1)}
 	s.client.IP = c.IP.Unmap()
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.resolver = dns.Limit(v.o.Resolver, v.o.MaxQueries)
+	s.asked = &counter{next: dns.Limit(v.o.Resolver, v.o.MaxQueries)}
+	s.resolver = s.asked
 	if v.o.Trace {
 		s.trace = &trace{next: s.resolver}
 		s.resolver = s.trace
@@ -79,6 +87,9 @@ func (s *Session) start(task func(context.Context)) {
 			}
 		}()
 		task(ctx)
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			s.late.Store(true)
+		}
 	})
 }
 
@@ -108,6 +119,7 @@ func (s *Session) Header(h message.Header) {
 	for _, f := range h {
 		s.count(len(f.Raw))
 	}
+	s.header = h
 	s.body = dkim.NewBody()
 	s.dkim = dkim.NewVerifier(s.ctx, s.resolver, h, dkim.Options{
 		MaxSignatures: s.o.MaxSignatures, MinRSABits: s.o.MinRSABits, Now: s.o.Now, Diagnose: s.o.Diagnose, Body: s.body,
@@ -115,6 +127,9 @@ func (s *Session) Header(h message.Header) {
 	s.arc = arc.NewVerifier(s.ctx, s.resolver, h, arc.Options{Now: s.o.Now, MinRSABits: s.o.MinRSABits, Body: s.body})
 
 	s.author = h.Author()
+	if s.author.Beyond || len(s.author.Domains) > maxAuthorDomains {
+		s.limits = append(s.limits, "there is more in the From field than is looked at")
+	}
 	s.policies = make([]*dmarc.Policy, min(len(s.author.Domains), maxAuthorDomains))
 	for i := range s.policies {
 		s.start(func(ctx context.Context) {
@@ -149,7 +164,10 @@ func (s *Session) count(n int) bool {
 
 // End waits for what was started, within the time that the message has, and says what is so.
 func (s *Session) End() *Evaluation {
-	timer := time.AfterFunc(s.o.Timeout, s.cancel)
+	timer := time.AfterFunc(s.o.Timeout, func() {
+		s.late.Store(true)
+		s.cancel()
+	})
 	defer timer.Stop()
 
 	s.tasks.Wait()
@@ -163,8 +181,10 @@ func (s *Session) End() *Evaluation {
 	s.judgeClient(e)
 	s.judgeSignatures(e)
 	s.judgeAuthor(e)
+	s.judgeVouch(e)
+	e.Reached = s.reached(e)
 	if s.trace != nil {
-		e.Trace = s.trace.lines()
+		e.Trace = append(s.trace.lines(), rewritten(s.client.MailFrom)...)
 	}
 	return e
 }

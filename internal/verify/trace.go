@@ -42,7 +42,7 @@ func (t *trace) lines() []string {
 func describe(a dns.Answer, err error) string {
 	switch {
 	case err != nil:
-		return err.Error()
+		return dns.Detail(err)
 	case len(a.TXT) > 0:
 		return fmt.Sprintf("%q", a.TXT)
 	case len(a.MX) > 0:

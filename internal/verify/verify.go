@@ -32,7 +32,9 @@ type Options struct {
 	MaxSignatures int            // 10
 	MinRSABits    int            // 1024
 	Method        dmarc.Method   // the tree walk
+	Sealers       []string       // domains whose ARC seals are trusted; none
 	Diagnose      bool           // find out why signatures fail; costs memory and time
+	Detail        bool           // name servers of ours in reasons, which are then not fit for strangers
 	Trace         bool           // record how each result came about
 	Now           time.Time      // evaluate as at this time; the present if zero
 	SkipIPRev     bool

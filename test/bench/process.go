@@ -48,7 +48,7 @@ func startGate(key *rsa.PrivateKey) (_ *gateProcess, err error) {
 		return nil, err
 	}
 	config := filepath.Join(g.dir, "gatepost.toml")
-	text := fmt.Sprintf("listen = [%q]\nauthserv_id = \"mx.example.org\"\n[resolver]\nservers = [%q]\n", g.address, resolver)
+	text := fmt.Sprintf("listen = [%q]\nauthserv_id = \"mx.example.org\"\nstate_dir = \"state\"\n[web]\nlisten = []\n[resolver]\nservers = [%q]\n", g.address, resolver)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

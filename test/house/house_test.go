@@ -114,10 +114,16 @@ func TestNobodyImportsTheCommandLineOrTheTestsAndOnlyTheGateKnowsMilter(t *testi
 			switch {
 			case name == "internal/cli" && p.name() != "cmd/gatepost":
 				t.Errorf("%s imports internal/cli: only cmd/gatepost may", p.name())
+			case name == "internal/serve" && p.name() != "internal/cli":
+				t.Errorf("%s imports internal/serve: only internal/cli may", p.name())
+			case name == "internal/web" && p.name() != "internal/cli" && p.name() != "internal/serve":
+				t.Errorf("%s imports internal/web: only internal/serve and internal/cli may", p.name())
 			case (name == "internal/dnstest" || strings.HasPrefix(name, "test/")) && !strings.HasPrefix(p.name(), "test/"):
 				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			case strings.HasPrefix(path, milter) && p.name() != "internal/gate" && !strings.HasPrefix(p.name(), "test/"):
 				t.Errorf("%s imports %s: only internal/gate knows milter", p.name(), path)
+			case strings.HasPrefix(path, "cel.dev/") && p.name() != "internal/policy":
+				t.Errorf("%s imports %s: only internal/policy knows in what language rules are written", p.name(), path)
 			}
 		}
 	}
@@ -125,14 +131,41 @@ func TestNobodyImportsTheCommandLineOrTheTestsAndOnlyTheGateKnowsMilter(t *testi
 
 func TestDataGoesOneWay(t *testing.T) {
 	below := map[string][]string{ // what a package must not know of
-		"internal/verify": {"internal/policy", "internal/gate", "internal/config"},
-		"internal/policy": {"internal/gate", "internal/config"},
-		"internal/config": {"internal/gate"},
+		"internal/verify":     {"internal/policy", "internal/gate", "internal/config"},
+		"internal/policy":     {"internal/gate", "internal/config"},
+		"internal/config":     {"internal/gate"},
+		"internal/store":      {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/observe", "internal/exceptions"},
+		"internal/observe":    {"internal/gate", "internal/config", "internal/exceptions"},
+		"internal/exceptions": {"internal/gate", "internal/config", "internal/observe"},
+		"internal/signing":    {"internal/verify", "internal/policy", "internal/gate", "internal/config"},
+		"internal/metrics":    {"internal/verify", "internal/policy", "internal/gate", "internal/config", "internal/store"},
+		"internal/control":    {"internal/gate", "internal/config", "internal/metrics"},
+		"internal/activation": {"internal/gate", "internal/config"},
+		"internal/notify":     {"internal/gate", "internal/config"},
+		"internal/postfix":    {"internal/gate", "internal/config"},
 	}
 	for _, p := range packages(t) {
 		for _, name := range below[p.name()] {
 			if slices.Contains(p.own(), name) {
 				t.Errorf("%s imports %s: bytes become an Evaluation, and that a Verdict, never the other way", p.name(), name)
+			}
+		}
+	}
+}
+
+func TestOnlyTheStoreKnowsSQLAndItKnowsNoProtocol(t *testing.T) {
+	for _, p := range packages(t) {
+		inside := p.name() == "internal/store" || strings.HasPrefix(p.name(), "internal/store/")
+		for _, path := range p.Imports {
+			name := strings.TrimPrefix(path, module)
+			_, protocol := protocols[name]
+			switch {
+			case inside && protocol:
+				t.Errorf("%s imports %s: the store has rows, and knows no protocol", p.name(), name)
+			case !inside && (path == "database/sql" || strings.HasPrefix(path, "modernc.org/") || strings.HasPrefix(path, "github.com/pressly/")):
+				t.Errorf("%s imports %s: only internal/store knows SQL", p.name(), path)
+			case name == "internal/store/storetest":
+				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			}
 		}
 	}

@@ -100,7 +100,7 @@ func newGate(t *testing.T, dns, more string) *process {
 
 func (p *process) configure(t *testing.T, dns, more string) {
 	t.Helper()
-	text := fmt.Sprintf("listen = [%q]\nauthserv_id = \"mx.example.org\"\n%s\n[resolver]\nservers = [%q]\n", p.address, more, dns)
+	text := fmt.Sprintf("listen = [%q]\nauthserv_id = \"mx.example.org\"\nstate_dir = \"state\"\n%s\n[web]\nlisten = []\n[resolver]\nservers = [%q]\n", p.address, more, dns)
 	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -30,8 +30,8 @@ maillog_file_prefixes = %[1]s
 myhostname = mx.example.org
 mydestination =
 mynetworks =
-relay_domains = example.org
-transport_maps = inline:{example.org=smtp:[127.0.0.1]:%[2]s}
+relay_domains = example.org, lenient.example
+transport_maps = inline:{{example.org=smtp:[127.0.0.1]:%[2]s}, {lenient.example=smtp:[127.0.0.1]:%[2]s}}
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_authorized_xclient_hosts = 127.0.0.1
 smtpd_peername_lookup = no

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,6 +70,26 @@ func (b *bench) sign(t *testing.T, message string) string {
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// publish adds a key of ours to what a domain publishes.
+func (b *bench) publish(t *testing.T, domains ...string) {
+	t.Helper()
+	text := zone
+	for _, domain := range append(domains, "example.com") {
+		text += dkim.ZoneRecord("s1", domain, dkim.Record(b.key.Public())) + "\n"
+	}
+	b.dns.SetZone(t, text)
+}
+
+// keyFile is a file with our key.
+func (b *bench) keyFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s1.pem")
+	if err := dkim.WriteKey(path, b.key); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func (b *bench) send(t *testing.T, s sender, message string) string {
@@ -161,19 +182,19 @@ func TestWhatFailsIsRefusedWithAReasonThatHelps(t *testing.T) {
 		want    string
 		mending string
 	}{
-		{"SPF fail", sender{"192.0.2.9", "mx.example.com", "a@fail.example"}, []string{"From: a@fail.example"},
+		{"SPF fail", sender{ip: "192.0.2.9", helo: "mx.example.com", from: "a@fail.example"}, []string{"From: a@fail.example"},
 			"550 5.7.23 SPF fail: 192.0.2.9 is not authorised by fail.example to send for a@fail.example (its record ends in \"-all\")", "ask its administrator"},
-		{"SPF softfail, with % in the address", sender{"192.0.2.9", "mx.example.com", "50%off%%s@example.com"}, []string{fromGood},
+		{"SPF softfail, with % in the address", sender{ip: "192.0.2.9", helo: "mx.example.com", from: "50%off%%s@example.com"}, []string{fromGood},
 			"550 5.7.23 SPF softfail: 192.0.2.9 is not authorised by example.com to send for 50%off%%s@example.com", "ask its administrator"},
-		{"SPF fail over IPv6", sender{"IPv6:2001:db8::9", "mx.example.com", "a@fail.example"}, []string{"From: a@fail.example"},
+		{"SPF fail over IPv6", sender{ip: "IPv6:2001:db8::9", helo: "mx.example.com", from: "a@fail.example"}, []string{"From: a@fail.example"},
 			"550 5.7.23 SPF fail: 2001:db8::9 is not authorised by fail.example", "ask its administrator"},
-		{"DNS that fails for now", sender{"192.0.2.1", "mx.example.com", "a@slow.example"}, []string{"From: a@slow.example"},
+		{"DNS that fails for now", sender{ip: "192.0.2.1", helo: "mx.example.com", from: "a@slow.example"}, []string{"From: a@slow.example"},
 			"451 4.7.24 SPF temperror: whether slow.example authorises 192.0.2.1", "send it again later"},
-		{"DMARC fail", sender{"192.0.2.1", "mx.example.com", "a@fail.example"}, []string{fromGood},
+		{"DMARC fail", sender{ip: "192.0.2.1", helo: "mx.example.com", from: "a@fail.example"}, []string{fromGood},
 			"550 5.7.26 DMARC fail: neither SPF nor DKIM authenticates example.com", "sign with DKIM as example.com"},
-		{"the decoy in a display name", sender{"192.0.2.1", "mx.example.com", "a@fail.example"}, []string{`From: "a@fail.example" <b@example.com>`},
+		{"the decoy in a display name", sender{ip: "192.0.2.1", helo: "mx.example.com", from: "a@fail.example"}, []string{`From: "a@fail.example" <b@example.com>`},
 			"550 5.7.26 DMARC fail: neither SPF nor DKIM authenticates example.com", "sign"},
-		{"the decoy in a local part", sender{"192.0.2.1", "mx.example.com", "a@fail.example"}, []string{`From: "b@fail.example"@example.com`},
+		{"the decoy in a local part", sender{ip: "192.0.2.1", helo: "mx.example.com", from: "a@fail.example"}, []string{`From: "b@fail.example"@example.com`},
 			"550 5.7.26 DMARC fail: neither SPF nor DKIM authenticates example.com", "sign"},
 		{"two From fields", good, []string{fromGood, "From: b@held.example"}, "550 5.7.1 From names no single author domain", "write one From field"},
 	} {
@@ -233,7 +254,7 @@ func TestQuarantineIsHeld(t *testing.T) {
 func TestMonitorDeliversAndSaysWhatItWouldHaveDone(t *testing.T) {
 	b := setUp(t, `mode = "monitor"`)
 	sent := message("monitored", fromGood)
-	reply := b.send(t, sender{"192.0.2.9", "mx.example.com", "a@example.com"}, sent)
+	reply := b.send(t, sender{ip: "192.0.2.9", helo: "mx.example.com", from: "a@example.com"}, sent)
 	if !strings.HasPrefix(reply, "250 ") {
 		t.Fatalf("reply %s, want 250", reply)
 	}
@@ -356,7 +377,7 @@ func (b *bench) checkAll(t *testing.T, senders, each int) {
 
 func TestStoppedGateEndsWellAndAChangedConfigurationIsRead(t *testing.T) {
 	b := setUp(t, "")
-	softfail := sender{"192.0.2.9", "mx.example.com", "a@example.com"}
+	softfail := sender{ip: "192.0.2.9", helo: "mx.example.com", from: "a@example.com"}
 	if reply := b.send(t, softfail, message("before", fromGood)); !strings.HasPrefix(reply, "550 ") {
 		t.Errorf("reply %s, want 550", reply)
 	}

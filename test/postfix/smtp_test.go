@@ -19,8 +19,9 @@ import (
 type sink struct {
 	address string
 
-	mu       sync.Mutex
-	messages []string
+	mu         sync.Mutex
+	messages   []string
+	recipients []string // of each message, with a space between them
 }
 
 func startSink(t *testing.T) *sink {
@@ -39,16 +40,23 @@ func startSink(t *testing.T) *sink {
 }
 
 // NewSession implements smtp.Backend.
-func (s *sink) NewSession(*smtp.Conn) (smtp.Session, error) { return sinkSession{s}, nil }
+func (s *sink) NewSession(*smtp.Conn) (smtp.Session, error) { return &sinkSession{sink: s}, nil }
 
-type sinkSession struct{ sink *sink }
+type sinkSession struct {
+	sink *sink
+	to   []string
+}
 
-func (sinkSession) Reset()                               {}
-func (sinkSession) Logout() error                        { return nil }
-func (sinkSession) Mail(string, *smtp.MailOptions) error { return nil }
-func (sinkSession) Rcpt(string, *smtp.RcptOptions) error { return nil }
+func (s *sinkSession) Reset()                             { s.to = nil }
+func (*sinkSession) Logout() error                        { return nil }
+func (*sinkSession) Mail(string, *smtp.MailOptions) error { return nil }
 
-func (s sinkSession) Data(r io.Reader) error {
+func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.to = append(s.to, to)
+	return nil
+}
+
+func (s *sinkSession) Data(r io.Reader) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -56,6 +64,7 @@ func (s sinkSession) Data(r io.Reader) error {
 	s.sink.mu.Lock()
 	defer s.sink.mu.Unlock()
 	s.sink.messages = append(s.sink.messages, string(text))
+	s.sink.recipients = append(s.sink.recipients, strings.Join(s.to, " "))
 	return nil
 }
 
@@ -63,6 +72,18 @@ func (s *sink) all() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.messages...)
+}
+
+// to tells for whom the one message came that has this text in it.
+func (s *sink) to(mark string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, m := range s.messages {
+		if strings.Contains(m, mark) {
+			return s.recipients[i]
+		}
+	}
+	return ""
 }
 
 // wait gives the one message that comes with this text in it.
@@ -84,6 +105,22 @@ func (s *sink) wait(t *testing.T, mark string) string {
 // A sender is an SMTP client that claims to be somebody else.
 type sender struct {
 	ip, helo, from string
+	to             []string     // b@example.org if there is none
+	putOff         func(string) // told of recipients that are to be tried again; nil: none is
+}
+
+// A step is a command with the reply that is wanted.
+type step struct {
+	line string
+	want int
+}
+
+// recipients are those of a message.
+func (s sender) recipients() []string {
+	if len(s.to) == 0 {
+		return []string{"b@example.org"}
+	}
+	return s.to
 }
 
 // send hands over a message and gives the reply to it.
@@ -99,26 +136,25 @@ func (s sender) send(address, message string) (code int, reply string, err error
 		return refusal(err)
 	}
 	// XCLIENT begins the session anew, as the client that it names (Postfix's XCLIENT_README).
-	steps := []struct {
-		line string
-		want int
-	}{{"EHLO test", 250}}
+	steps := []step{{"EHLO test", 250}}
 	if s.ip != "" {
-		steps = append(steps, []struct {
-			line string
-			want int
-		}{{"XCLIENT ADDR=" + s.ip + " NAME=[UNAVAILABLE]", 220}, {"EHLO " + s.helo, 250}}...)
+		steps = append(steps, step{"XCLIENT ADDR=" + s.ip + " NAME=[UNAVAILABLE]", 220}, step{"EHLO " + s.helo, 250})
 	}
-	steps = append(steps, []struct {
-		line string
-		want int
-	}{{"MAIL FROM:<" + s.from + ">", 250}, {"RCPT TO:<b@example.org>", 250}, {"DATA", 354}}...)
+	steps = append(steps, step{"MAIL FROM:<" + s.from + ">", 250})
+	for _, to := range s.recipients() {
+		steps = append(steps, step{"RCPT TO:<" + to + ">", 250})
+	}
+	steps = append(steps, step{"DATA", 354})
 	for _, step := range steps {
 		if err := c.PrintfLine("%s", step.line); err != nil {
 			return 0, "", err
 		}
 		if _, _, err := c.ReadResponse(step.want); err != nil {
-			return refusal(err)
+			code, reply, err := refusal(err)
+			if code != 452 || s.putOff == nil {
+				return code, reply, err
+			}
+			s.putOff(reply) // one recipient; the others are not
 		}
 	}
 	w := c.DotWriter()

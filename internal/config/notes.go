@@ -1,0 +1,99 @@
+package config
+
+// A note is what the example says of a key. A test holds that every key has one.
+type note struct {
+	text   string // what the key does, a line or several
+	sample string // lines to show, commented out, in the place of a default that is empty or depends on the host
+}
+
+// notes are the documentation of the file, in the order of nothing: the struct gives the order.
+var notes = map[string]note{
+	"listen": {text: `Where mail servers find the milter: HOST:PORT, or as sendmail writes it inet:PORT@HOST, inet6:PORT@HOST,
+unix:PATH. Sockets that systemd passes on take its place.`},
+	"socket_mode": {text: "The mode of Unix sockets."},
+	"authserv_id": {text: `Who we are in Authentication-Results. Fields of this name that come with a message are removed. The default
+is the host's name.`, sample: `authserv_id = "mx.example.org"`},
+	"policy": {text: `What becomes of a message: standard, strict, lockdown, or the path of a file with a policy of your own
+(docs/policy.md).`},
+	"mode": {text: `"enforce" acts. "monitor" lets everything pass and writes what would have been done into X-Gatepost-Verdict and
+the log.`},
+	"help_url": {text: `A page that tells senders how to mend what is refused; replies name it. {ref} in it becomes the message's
+reference in our log.`},
+	"state_dir": {text: `What must outlast the program is kept here. The default is /var/lib/gatepost for root, and in the home of
+other users ~/.local/state/gatepost.`, sample: `state_dir = "/var/lib/gatepost"`},
+	"own_networks":        {text: "Mail from these networks is our own, and not verified."},
+	"trust_authenticated": {text: "Mail of users who logged in is our own, and not verified."},
+	"received_spf":        {text: "Add a Received-SPF field too."},
+	"max_sessions":        {text: "Connections of mail servers at once; further ones wait."},
+	"idle_timeout":        {text: "How long a mail server may be silent: while a sender takes its time over DATA, it is."},
+
+	"resolver":         {text: "Who answers DNS."},
+	"resolver.servers": {text: "Name servers, HOST:PORT. Without any, those of the system. Best is a validating resolver on this host."},
+	"resolver.zone": {text: `A master file (RFC 1035), answered from first. Without servers above, names that it does not hold do not
+exist.`},
+
+	"limits":              {text: "What one message can make us do at most."},
+	"limits.queries":      {text: "DNS queries."},
+	"limits.time":         {text: "Time for DNS."},
+	"limits.bytes":        {text: "Bytes of header and body that are hashed for DKIM."},
+	"limits.header_bytes": {text: "Bytes of the header."},
+	"limits.fields":       {text: "Fields of the header."},
+	"limits.signatures":   {text: "DKIM signatures looked at, the topmost first."},
+
+	"limits.messages": {text: "Messages of one SMTP session; the rest is put off."},
+
+	"arc": {text: "Chains of mailing lists and forwarders (RFC 8617)."},
+	"arc.trusted_sealers": {text: `Domains whose seals vouch for an author whom they saw authenticated: mailing lists and forwarders that
+you trust.`},
+	"arc.seal_domain":     {text: "Seal what is forwarded as this domain; with seal_selector and seal_key."},
+	"arc.seal_selector":   {text: "The selector that the key is published under."},
+	"arc.seal_key":        {text: "The private key, a PEM file that its owner alone may read."},
+	"arc.seal_recipients": {text: "Recipient domains whose mail is forwarded, and so is sealed; all if none is named."},
+
+	"signing":      {text: "Mail of our own users and networks is signed with DKIM (docs/signing.md)."},
+	"signing.keys": {text: "The key directory. The default is keys in the state directory."},
+	"signing.domains": {text: `The domains in From that are ours. "*.example.com" stands for those below. Without any, nothing is signed.`,
+		sample: `domains = ["example.com", "news.example.com"]`},
+	"signing.sign_as": {text: `The domain to sign as (d=) for one of them, where it is another. Both must have one Organizational Domain.`,
+		sample: `[signing.sign_as]
+"news.example.com" = "example.com"`},
+	"signing.algorithms":          {text: "The kinds of keys that sign, each message with all of them."},
+	"signing.rsa_bits":            {text: "The size of new RSA keys."},
+	"signing.selector":            {text: "The pattern of new selectors: {year}, {month}, {day}, and {a} for r or e."},
+	"signing.canonicalization":    {text: "Of header and body."},
+	"signing.expire":              {text: "When a signature ends, from the moment it is made. 0s: never."},
+	"signing.unsigned":            {text: `What becomes of mail of our own that cannot be signed: "accept", "reject" or "defer".`},
+	"signing.force":               {text: "Sign with keys whose record DNS does not show."},
+	"signing.rotate_every":        {text: "How often a new key takes over. 0s: when somebody says so."},
+	"signing.settle":              {text: "How long a new key's record is seen before the key signs, at least."},
+	"signing.keep_retired":        {text: "How long an old key stays published: mail that it signed is still under way."},
+	"signing.keep_revoked":        {text: "How long it is published as revoked after that."},
+	"signing.check_authoritative": {text: "Look at the domain's own name servers too, not at the resolver alone."},
+	"signing.nsupdate": {text: "Zones whose key records Gatepost publishes by itself (RFC 2136).", sample: `[[signing.nsupdate]]
+zone = "example.com"
+server = "192.0.2.53"
+secret_file = "tsig.key"`},
+
+	"store": {text: "What was decided: the last messages for gatepost log, and counts by day."},
+	"store.url": {text: `The default is the SQLite file gatepost.db in the state directory.`,
+		sample: `url = "sqlite:/var/lib/gatepost/gatepost.db"`},
+	"store.messages":        {text: "The last messages that are kept, with envelope and results, never with content."},
+	"store.message_age":     {text: "And none that is older. 0s: any age."},
+	"store.observation_age": {text: "How long the counts by day are kept. 0s: for ever."},
+	"store.journal_bytes":   {text: "How large the journal may grow in which decisions wait for a store that is away."},
+
+	"web":        {text: "What is shown by HTTP: metrics, and the state of the gate."},
+	"web.listen": {text: "Where. Nobody logs in: let it be on loopback, or on a network that is yours. None: nowhere."},
+
+	"recipients": {text: "Recipient domains with a policy or a mode of their own; what is left out is as for the rest.", sample: `[[recipients]]
+domains = ["example.org", "*.example.org"]
+policy = "lockdown"
+mode = "monitor"`},
+
+	"dmarc":        {text: "How DMARC is evaluated."},
+	"dmarc.method": {text: `How the Organizational Domain is found: "treewalk" (RFC 9989), or "psl", the public suffix list (RFC 7489).`},
+
+	"log":        {text: "What is written to standard error, one line a message."},
+	"log.level":  {text: "debug, info, warn or error."},
+	"log.format": {text: `"text" or "json".`},
+}

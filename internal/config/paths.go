@@ -1,0 +1,28 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// resolvePaths makes paths count from the folder of the file that they stand in: a service is started anywhere.
+func (c *Config) resolvePaths(dir string) {
+	paths := []*string{&c.StateDir, &c.Resolver.Zone, &c.ARC.SealKey, &c.Signing.Keys}
+	for i := range c.Signing.NSUpdate {
+		paths = append(paths, &c.Signing.NSUpdate[i].SecretFile)
+	}
+	policies := []*string{&c.Policy}
+	for i := range c.Recipients {
+		policies = append(policies, &c.Recipients[i].Policy)
+	}
+	for _, p := range policies {
+		if strings.ContainsAny(*p, `/\.`) { // not a preset's name
+			paths = append(paths, p)
+		}
+	}
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}

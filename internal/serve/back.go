@@ -1,0 +1,163 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/config"
+	"github.com/gatepost-mail/gatepost/internal/control"
+	"github.com/gatepost-mail/gatepost/internal/exceptions"
+	"github.com/gatepost-mail/gatepost/internal/gate"
+	"github.com/gatepost-mail/gatepost/internal/metrics"
+	"github.com/gatepost-mail/gatepost/internal/observe"
+	"github.com/gatepost-mail/gatepost/internal/signing"
+	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/web"
+)
+
+// A back is what runs behind the gate as long as the program does. Where it is kept is fixed at the start.
+type back struct {
+	metrics  *metrics.Metrics
+	store    *lateStore
+	recorder *observe.Recorder
+	allowed  *exceptions.Set
+	keys     *signing.Directory // nil where nothing is signed
+	rotor    *signing.Rotor
+	socket   net.Listener // of the control socket
+
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+}
+
+// openBack takes over the state directory.
+func openBack(s *state, m *metrics.Metrics) (*back, error) {
+	c := s.config
+	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("state_dir: %w", err)
+	}
+	b := &back{metrics: m, store: &lateStore{address: c.StoreURL()}, cancel: func() {}}
+	var err error
+	b.recorder, err = observe.Open(filepath.Join(c.StateDir, "journal"), observe.Options{
+		Store: b.store, Retention: retention(c.Store), MaxBytes: int64(c.Store.JournalBytes), Log: s.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("state_dir: %w", err)
+	}
+	b.allowed = exceptions.New(b.store, s.log)
+	if err := b.allowed.Refresh(context.Background()); err != nil {
+		s.log.Warn("exceptions are not known yet", "error", err.Error())
+	}
+	if b.socket, err = control.Listen(filepath.Join(c.StateDir, control.SocketName)); err != nil {
+		b.close(context.Background())
+		return nil, fmt.Errorf("state_dir: %w", err)
+	}
+	if err := b.openKeys(s); err != nil {
+		b.close(context.Background())
+		return nil, err
+	}
+	return b, nil
+}
+
+func retention(c config.Store) store.Retention {
+	return store.Retention{Decisions: c.Messages, DecisionAge: time.Duration(c.MessageAge), Observations: time.Duration(c.ObservationAge)}
+}
+
+// openKeys opens the key directory, once there is something to sign for.
+func (b *back) openKeys(s *state) error {
+	if len(s.config.Signing.Domains) == 0 || b.rotor != nil {
+		return nil
+	}
+	dir, err := signing.OpenDirectory(s.config.KeyDir())
+	if err != nil {
+		return fmt.Errorf("signing: %w", err)
+	}
+	o, err := s.rotorOptions(dir)
+	if err != nil {
+		return err
+	}
+	rotor, err := signing.NewRotor(o)
+	if err != nil {
+		return fmt.Errorf("signing: %w", err)
+	}
+	b.keys, b.rotor = dir, rotor
+	// Keys that are new here, as after an import, sign only when DNS has shown them. Mail does not wait for that for long.
+	ctx, cancel := context.WithTimeout(context.Background(), firstLook)
+	defer cancel()
+	if _, err := rotor.Tick(ctx, time.Now()); err != nil {
+		s.log.Warn("not every key could be looked at", "error", err.Error())
+	}
+	return nil
+}
+
+// firstLook bounds the time that is taken to look at keys before mail is.
+const firstLook = 5 * time.Second
+
+func (s *state) rotorOptions(dir *signing.Directory) (signing.Options, error) {
+	settings, _, err := s.config.Signing.Settings()
+	if err != nil {
+		return signing.Options{}, err
+	}
+	publisher, err := signing.NewUpdates(s.config.Signing.NSUpdate)
+	if err != nil {
+		return signing.Options{}, fmt.Errorf("signing.nsupdate: %w", err)
+	}
+	return signing.Options{Directory: dir, Settings: settings, Views: s.views, Publisher: publisher, Log: s.log}, nil
+}
+
+// start runs what works beside the mail.
+func (b *back) start(ctx context.Context, s *Server) {
+	ctx, b.cancel = context.WithCancel(ctx)
+	b.metrics.Attach(s.sources())
+	b.tasks.Go(func() { control.ServeOn(ctx, b.socket, s) })
+	b.tasks.Go(func() { b.allowed.Run(ctx) })
+	if b.rotor != nil {
+		b.tasks.Go(func() { b.rotor.Run(ctx) })
+	}
+	for _, a := range s.running.config.Web.Listen {
+		b.tasks.Go(func() { s.serveWeb(ctx, a) })
+	}
+}
+
+// webPause is how long after a failure the metrics are tried to be shown again.
+const webPause = 10 * time.Second
+
+// serveWeb shows metrics and state. The mail does not depend on that: where the port is taken, it waits until it is free.
+func (s *Server) serveWeb(ctx context.Context, a config.Address) {
+	handler := web.Handler(web.Options{Metrics: s.back.metrics.Handler(), Checks: s.checks(), Log: s.log()})
+	for told := false; ; {
+		ln, err := gate.Listen(a.Network, a.Address, 0o660)
+		if err == nil {
+			s.log().Info("listening", "web", ln.Addr().String())
+			err = web.Serve(ctx, ln, handler)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if !told {
+			s.log().Error("metrics and state are not shown; the mail does not suffer from it", "web.listen", a.String(), "error", err.Error())
+			told = true
+		}
+		select {
+		case <-time.After(webPause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// close ends everything, after what was decided is in the store or the context ended.
+func (b *back) close(ctx context.Context) error {
+	b.cancel()
+	if b.socket != nil {
+		b.socket.Close()
+	}
+	b.tasks.Wait()
+	err := b.recorder.Close(ctx)
+	b.store.close()
+	return err
+}

@@ -1,0 +1,76 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+
+	"github.com/gatepost-mail/gatepost/internal/config"
+)
+
+// Reload implements [control.Handler]: it reads the configuration again, all of it or none. The error says what is wrong with it, and is
+// in the log too.
+func (s *Server) Reload(context.Context) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	s.notify.Reloading()
+	defer s.notify.Ready("")
+	err := s.reload()
+	s.back.metrics.Reloaded(err)
+	if err != nil {
+		s.mu.Lock()
+		s.failed = err
+		s.mu.Unlock()
+		s.log().Error("the configuration was not read again: the one before stays", "error", err.Error())
+	}
+	return err
+}
+
+func (s *Server) reload() error {
+	next, err := load(s.o, s.back.metrics)
+	if err != nil {
+		return err
+	}
+	if s.back.rotor != nil {
+		o, err := next.rotorOptions(s.back.keys)
+		if err != nil {
+			return err
+		}
+		if err := s.back.rotor.Reload(o); err != nil {
+			return err
+		}
+	} else if err := s.back.openKeys(next); err != nil {
+		return err
+	}
+	for _, key := range fixed(s.state().config, next.config) {
+		next.log.Warn("this changes only when gatepost is started again", "key", key)
+	}
+	slog.SetDefault(next.log)
+	s.take(next)
+	s.gate.Reload(s.settings(next))
+	next.log.Info("configuration read again", "policy", next.config.Policy, "mode", next.config.Mode, "authserv_id", next.config.AuthservID)
+	return nil
+}
+
+// fixed names the keys that differ and are read at the start only.
+func fixed(old, next *config.Config) []string {
+	var keys []string
+	for _, k := range []struct {
+		key       string
+		old, next any
+	}{
+		{"listen", old.Listen, next.Listen},
+		{"socket_mode", old.SocketMode, next.SocketMode},
+		{"max_sessions", old.MaxSessions, next.MaxSessions},
+		{"idle_timeout", old.IdleTimeout, next.IdleTimeout},
+		{"state_dir", old.StateDir, next.StateDir},
+		{"store", old.Store, next.Store},
+		{"web", old.Web, next.Web},
+		{"signing.keys", old.KeyDir(), next.KeyDir()},
+	} {
+		if !reflect.DeepEqual(k.old, k.next) {
+			keys = append(keys, k.key)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,195 @@
+// Package serve runs what a configuration names: the gate, and everything behind it.
+//
+//	err := serve.Run(ctx, serve.Options{Path: "/etc/gatepost/gatepost.toml", Log: os.Stderr}, signals)
+package serve
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/activation"
+	"github.com/gatepost-mail/gatepost/internal/config"
+	"github.com/gatepost-mail/gatepost/internal/gate"
+	"github.com/gatepost-mail/gatepost/internal/metrics"
+	"github.com/gatepost-mail/gatepost/internal/notify"
+)
+
+// Options say what to run.
+type Options struct {
+	Path     string               // the configuration; the defaults if empty
+	Override func(*config.Config) // what the command line says in its place; may be nil
+	Log      io.Writer
+}
+
+// A Server is the gate with everything behind it.
+type Server struct {
+	o         Options
+	gate      *gate.Gate
+	back      *back
+	notify    *notify.Notifier
+	pid       int
+	started   time.Time
+	listening []string
+
+	reloading sync.Mutex // one at a time
+
+	mu      sync.Mutex
+	running *state
+	read    time.Time // when running was
+	failed  error     // why the configuration could not be read since; nil if it could
+	ended   error     // why no more mail is taken; nil while it is
+}
+
+// Check reads the configuration and says what is wrong with it. Nothing is started, and nothing is written.
+func Check(o Options) error {
+	_, err := load(o, nil)
+	return err
+}
+
+// How long is waited at the end.
+const (
+	drainTimeout = 30 * time.Second // for messages that are under way
+	flushTimeout = 10 * time.Second // for what was decided to get into the store; the rest stays in the journal
+)
+
+// Run serves until it is told to end: by a signal, or by ctx. SIGHUP reads the configuration again.
+func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
+	s := &Server{o: o, notify: notify.New(), pid: os.Getpid(), started: time.Now()}
+	defer s.notify.Close()
+	sockets, err := activation.Listeners()
+	if err != nil {
+		return err
+	}
+	m := metrics.New()
+	first, err := load(o, m)
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(first.log) // for what the libraries have to say
+	listeners := sockets["milter"]
+	if len(listeners) == 0 {
+		if listeners, err = listen(first.config); err != nil {
+			return err
+		}
+	}
+	if s.back, err = openBack(first, m); err != nil {
+		closeAll(listeners)
+		return err
+	}
+	s.take(first)
+	s.gate = gate.New(gate.Options{
+		MaxSessions: first.config.MaxSessions, IdleTimeout: time.Duration(first.config.IdleTimeout), Metrics: m, Recorder: s.back.recorder,
+	}, s.settings(first))
+	ended := make(chan error, len(listeners))
+	for _, ln := range listeners {
+		s.listening = append(s.listening, ln.Addr().Network()+":"+ln.Addr().String())
+		go func() { ended <- s.gate.Serve(ln) }()
+	}
+	s.back.start(ctx, s)
+	first.log.Info("listening", "milter", s.listening, "policy", first.config.Policy, "mode", first.config.Mode,
+		"authserv_id", first.config.AuthservID, "pid", s.pid)
+	s.notify.Ready(fmt.Sprintf("listening on %v", s.listening))
+	go s.notify.Watch(ctx, func() bool { return s.stopped() == nil })
+
+	err = s.wait(ctx, signals, ended)
+	return s.shutdown(err)
+}
+
+// wait returns when it is time to stop.
+func (s *Server) wait(ctx context.Context, signals <-chan os.Signal, ended <-chan error) error {
+	for {
+		select {
+		case sig := <-signals:
+			if sig != syscall.SIGHUP {
+				s.log().Info("stopping", "signal", sig.String())
+				return nil
+			}
+			s.Reload(ctx)
+		case <-ctx.Done():
+			s.log().Info("stopping")
+			return nil
+		case err := <-ended:
+			return err
+		}
+	}
+}
+
+// shutdown ends the gate first, and then what is behind it.
+func (s *Server) shutdown(why error) error {
+	s.mu.Lock()
+	s.ended = errStopping
+	s.mu.Unlock()
+	s.notify.Stopping()
+	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	s.gate.Shutdown(drain)
+	flush, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := s.back.close(flush); err != nil {
+		s.log().Warn("not everything is in the store: it stays in the journal for the next start", "error", err.Error())
+	}
+	s.log().Info("stopped")
+	return why
+}
+
+var errStopping = fmt.Errorf("the gate is stopping")
+
+// stopped says why no more mail is taken, or nil.
+func (s *Server) stopped() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// state is what is in force.
+func (s *Server) state() *state {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running
+}
+
+func (s *Server) log() *slog.Logger { return s.state().log }
+
+// take puts a state in force.
+func (s *Server) take(next *state) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running, s.read, s.failed = next, time.Now(), nil
+}
+
+// settings are those of the gate, with what is behind it.
+func (s *Server) settings(next *state) gate.Settings {
+	settings := next.settings
+	settings.Exceptions = s.back.allowed
+	if s.back.rotor != nil {
+		settings.Signers = signers{s.back.rotor.Keyring()}
+	}
+	return settings
+}
+
+func listen(c *config.Config) ([]net.Listener, error) {
+	var listeners []net.Listener
+	for _, a := range c.Listen {
+		ln, err := gate.Listen(a.Network, a.Address, fs.FileMode(c.SocketMode))
+		if err != nil {
+			closeAll(listeners)
+			return nil, err
+		}
+		listeners = append(listeners, ln)
+	}
+	return listeners, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, ln := range listeners {
+		ln.Close()
+	}
+}

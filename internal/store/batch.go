@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	noteSource = `INSERT INTO sources (source, number, at) VALUES ($1, $2, $3)
+		ON CONFLICT (source) DO UPDATE SET number = excluded.number, at = excluded.at WHERE sources.number < excluded.number`
+
+	insertDecision = `INSERT INTO decisions (id, time, reference, author_domain, envelope_domain, verdict, rule, document)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+	countObservation = `INSERT INTO observations (day, hash, count, author_domain, envelope_domain, helo_domain, source_ip, spf, spf_helo,
+			dkim, arc, dmarc, policy_domain, policy, disposition, record, aligned_spf, aligned_dkim, verdict, rule, mode, done)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+		ON CONFLICT (day, hash) DO UPDATE SET count = observations.count + excluded.count`
+
+	countUse = `UPDATE exceptions SET uses = uses + $1, last_used = CASE WHEN last_used < $2 THEN $2 ELSE last_used END WHERE id = $3`
+)
+
+// errKnown ends the transaction of a batch that the store has already.
+var errKnown = errors.New("known")
+
+// AddBatch is as Store says.
+func (d *database) AddBatch(ctx context.Context, b Batch) error {
+	if b.Source == "" || b.Number < 1 {
+		return fmt.Errorf("store: a batch needs a source and a number from 1: %q, %d", b.Source, b.Number)
+	}
+	err := d.change(ctx, func(tx *sql.Tx) error {
+		// The context is asked between the rows: to hand it to each statement would cost a goroutine a row.
+		run := context.WithoutCancel(ctx)
+		res, err := tx.ExecContext(run, noteSource, b.Source, b.Number, time.Now().UnixMicro())
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, errKnown)
+		}
+		if err := d.addDecisions(ctx, run, tx, b.Decisions); err != nil {
+			return err
+		}
+		if err := d.addCounts(ctx, run, tx, b.Counts); err != nil {
+			return err
+		}
+		for _, u := range b.Uses {
+			if _, err := tx.ExecContext(run, countUse, u.Count, micros(u.Last), u.Exception); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	})
+	if errors.Is(err, errKnown) {
+		return nil
+	}
+	return err
+}
+
+// patience is how many rows are written before the context is asked.
+const patience = 128
+
+func (d *database) addDecisions(ctx, run context.Context, tx *sql.Tx, decisions []Decision) error {
+	if len(decisions) == 0 {
+		return nil
+	}
+	last, err := take(run, tx, "decision", int64(len(decisions)))
+	if err != nil {
+		return err
+	}
+	insert := tx.StmtContext(run, d.decision)
+	defer insert.Close()
+	var bytes []byte
+	for i := range decisions {
+		if i%patience == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var row Decision
+		bytes, _ = decisions[i].AppendBinary(bytes[:0])
+		if err := row.UnmarshalBinary(bytes); err != nil { // within bounds, and clean
+			return err
+		}
+		row.ID = last - int64(len(decisions)-1-i)
+		document, err := json.Marshal(&row)
+		if err != nil {
+			return err
+		}
+		_, err = insert.ExecContext(run, row.ID, micros(row.Time), row.Reference, row.AuthorDomain, row.EnvelopeDomain,
+			row.Verdict, row.Rule, string(document))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *database) addCounts(ctx, run context.Context, tx *sql.Tx, counts []Count) error {
+	insert := tx.StmtContext(run, d.observation)
+	defer insert.Close()
+	var bytes []byte
+	for i := range counts {
+		if i%patience == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var o Observation
+		bytes, _ = counts[i].AppendBinary(bytes[:0])
+		if err := o.UnmarshalBinary(bytes); err != nil {
+			return err
+		}
+		hash := sha256.Sum256(bytes)
+		dkim, err := json.Marshal(o.DKIM)
+		if err != nil {
+			return err
+		}
+		ip := ""
+		if o.SourceIP.IsValid() {
+			ip = o.SourceIP.String()
+		}
+		_, err = insert.ExecContext(run, days(o.Day), hash[:16], counts[i].Count, o.AuthorDomain, o.EnvelopeDomain, o.HeloDomain, ip,
+			o.SPF, o.SPFHelo, string(dkim), o.ARC, o.DMARC, o.PolicyDomain, o.Policy, o.Disposition, o.Record,
+			number(o.AlignedSPF), number(o.AlignedDKIM), o.Verdict, o.Rule, o.Mode, o.Done)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// micros is a time as rows have it; 0 stands for none.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func moment(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+const daySeconds = 24 * 60 * 60
+
+// days counts from 1970.
+func days(t time.Time) int64 { return day(t).Unix() / daySeconds }
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+const (
+	// prunedAtOnce bounds how long a transaction that deletes keeps others from writing.
+	prunedAtOnce = 5000
+
+	// sourceAge is how long a source is remembered after its last batch. A journal that waited longer would be counted again.
+	sourceAge = 400 * 24 * time.Hour
+)
+
+// Prune is as Store says.
+func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done bool, err error) {
+	err = d.change(ctx, func(tx *sql.Tx) error {
+		done = true
+		end, err := d.lastToPrune(ctx, tx, r, now)
+		if err != nil {
+			return err
+		}
+		var first sql.NullInt64
+		if err := tx.QueryRowContext(ctx, `SELECT min(id) FROM decisions`).Scan(&first); err != nil {
+			return err
+		}
+		if first.Valid && first.Int64 <= end {
+			if last := first.Int64 + prunedAtOnce - 1; last < end {
+				end, done = last, false
+			}
+			if _, err := tx.ExecContext(ctx, `DELETE FROM decisions WHERE id <= $1`, end); err != nil {
+				return err
+			}
+		}
+		if r.Observations > 0 {
+			res, err := tx.ExecContext(ctx, `DELETE FROM observations WHERE (day, hash) IN
+				(SELECT day, hash FROM observations WHERE day < $1 LIMIT $2)`, days(now.Add(-r.Observations)), prunedAtOnce)
+			if err != nil {
+				return err
+			}
+			if n, err := res.RowsAffected(); err != nil || n == prunedAtOnce {
+				done = false
+			}
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM sources WHERE at < $1`, micros(now.Add(-sourceAge)))
+		return err
+	})
+	return done && err == nil, err
+}
+
+// lastToPrune is the ID of the last decision that is to go. They came in about the order of their times, so that the first young
+// one ends what is old.
+func (d *database) lastToPrune(ctx context.Context, tx *sql.Tx, r Retention, now time.Time) (int64, error) {
+	var last int64 // of all that there ever were
+	if err := tx.QueryRowContext(ctx, `SELECT value FROM counters WHERE name = 'decision'`).Scan(&last); err != nil {
+		return 0, err
+	}
+	end := int64(0)
+	if r.Decisions > 0 {
+		end = last - int64(r.Decisions)
+	}
+	if r.DecisionAge > 0 {
+		young := last + 1
+		err := tx.QueryRowContext(ctx, `SELECT id FROM decisions WHERE time >= $1 ORDER BY id LIMIT 1`,
+			micros(now.Add(-r.DecisionAge))).Scan(&young)
+		if err != nil && err != sql.ErrNoRows {
+			return 0, err
+		}
+		end = max(end, young-1)
+	}
+	return end, nil
+}

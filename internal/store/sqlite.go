@@ -1,0 +1,180 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+)
+
+// The pragmas of every connection. A write waits for another process's. A batch that was taken is on the disk: the journal that it
+// came from is deleted then. The file that writes go to first is given back when it has grown.
+var pragmas = []string{
+	"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "journal_size_limit(16777216)", "foreign_keys(on)",
+}
+
+// errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
+var errMoved = errors.New("the file was moved away or replaced while it was in use")
+
+func openSQLite(ctx context.Context, path string, o Options) (Store, error) {
+	d, err := connectSQLite(ctx, path, o)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", path, err)
+	}
+	return d, nil
+}
+
+func connectSQLite(ctx context.Context, path string, o Options) (_ *database, err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := fileSQLite(path, o.Create); err != nil {
+		return nil, err
+	}
+	d := &database{explain: func(err error) error {
+		if errors.Is(err, ErrNoException) {
+			return err
+		}
+		return fmt.Errorf("store %s: %w", path, explainSQLite(err))
+	}}
+	if d.write, err = sql.Open("sqlite", dsn(path, "immediate")); err != nil {
+		return nil, err
+	}
+	d.write.SetMaxOpenConns(1)
+	if d.read, err = sql.Open("sqlite", dsn(path, "deferred")); err != nil {
+		d.write.Close()
+		return nil, err
+	}
+	d.read.SetMaxOpenConns(4)
+	d.read.SetMaxIdleConns(1)
+	defer func() {
+		if err != nil {
+			d.Close()
+			err = explainSQLite(err)
+		}
+	}()
+	tables, err := provider(goose.DialectSQLite3, "sqlite", d.write)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, tables, o.Create); err != nil {
+		return nil, err
+	}
+	if err := d.prepare(ctx); err != nil {
+		return nil, err
+	}
+	opened, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	d.ready = func() error {
+		if now, err := os.Stat(path); err != nil || !os.SameFile(opened, now) {
+			return fmt.Errorf("store %s: %w", path, errMoved)
+		}
+		return nil
+	}
+	return d, nil
+}
+
+// fileSQLite looks whether there is a file that can be a store, and makes an empty one if it may: one that not everybody may read.
+func fileSQLite(path string, create bool) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return errors.New("it is a directory; name a file in it")
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return reason(err)
+	case !create:
+		return fmt.Errorf("%w; \"gatepost serve\" makes it, --store names another", ErrNotThere)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no directory %s; make it, for the user that gatepost runs as", filepath.Dir(path))
+	}
+	if err != nil {
+		return reason(err)
+	}
+	return f.Close()
+}
+
+// reason leaves the path out of an error, which stands in front of it.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// dsn is the driver's word for a file. All its connections begin with the pragmas.
+func dsn(path, lock string) string {
+	p := filepath.ToSlash(path)
+	if !strings.HasPrefix(p, "/") { // C:/…
+		p = "/" + p
+	}
+	q := url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": pragmas}
+	u := url.URL{Scheme: "file", Path: p, RawQuery: q.Encode()}
+	return u.String()
+}
+
+// A sqliteError says how to mend what SQLite complains of.
+type sqliteError struct {
+	text string
+	err  error
+}
+
+func (e *sqliteError) Error() string { return e.text }
+func (e *sqliteError) Unwrap() error { return e.err }
+
+var adviceSQLite = map[int]string{
+	lib.SQLITE_BUSY:     "another program holds it locked; see who has it open, or try again",
+	lib.SQLITE_LOCKED:   "another program holds it locked; see who has it open, or try again",
+	lib.SQLITE_READONLY: "it cannot be written; give the user that runs gatepost the right to write the file and its directory",
+	lib.SQLITE_PERM:     "it cannot be opened; give the user that runs gatepost the right to write the file and its directory",
+	lib.SQLITE_CANTOPEN: "it cannot be opened; give the user that runs gatepost the right to write the file and its directory",
+	lib.SQLITE_IOERR:    "the disk fails to read or write it; see the system's log",
+	lib.SQLITE_FULL:     "the disk is full; make room",
+	lib.SQLITE_CORRUPT:  "it is damaged; restore it from a backup, or move it away and a new one is made",
+	lib.SQLITE_NOTADB:   "it is no SQLite database, or damaged; restore it from a backup, or move it away and a new one is made",
+}
+
+func explainSQLite(err error) error {
+	var engine *sqlite.Error
+	var explained *sqliteError
+	if errors.As(err, &explained) || !errors.As(err, &engine) {
+		return err
+	}
+	advice, ok := adviceSQLite[engine.Code()&0xff] // the upper bits are for programmers
+	if !ok {
+		return err
+	}
+	return &sqliteError{text: fmt.Sprintf("%s (SQLite %d)", advice, engine.Code()), err: err}
+}
+
+// broken tells whether it is better to open the store anew than to go on with it.
+func broken(err error) bool {
+	if errors.Is(err, errMoved) {
+		return true
+	}
+	var engine *sqlite.Error
+	if !errors.As(err, &engine) {
+		return false
+	}
+	switch engine.Code() & 0xff {
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_FULL:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,138 @@
+// Package store keeps what Gatepost remembers: the last decisions, counts of what was seen, and exceptions. It is the only place
+// with SQL, and knows rows, not protocols.
+//
+//	s, err := store.Open(ctx, "sqlite:/var/lib/gatepost/gatepost.db", store.Options{Create: true})
+//	defer s.Close()
+//	err = s.AddBatch(ctx, batch)
+//
+// Every engine keeps the promises of [Store]; package storetest holds it to them. SQLite is the first engine. Several processes
+// may use one store at the same time.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+)
+
+// A Store is an engine. Its methods are safe for concurrent use. What cannot be done now, but perhaps later, is an error as well.
+type Store interface {
+	// AddBatch writes the whole batch or nothing of it. A batch that the store has seen before changes nothing.
+	AddBatch(ctx context.Context, b Batch) error
+
+	// Decisions gives those that the filter lets through, in the order in which they came into the store.
+	Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error)
+
+	// Observations gives the counts that the filter lets through, by day and then by Author Domain.
+	Observations(ctx context.Context, f ObservationFilter) iter.Seq2[Count, error]
+
+	// Prune deletes what is to be kept no longer, a part at a time so that nobody waits for long, and tells whether that was all.
+	Prune(ctx context.Context, r Retention, now time.Time) (done bool, err error)
+
+	// Exceptions gives all of them, the oldest first.
+	Exceptions(ctx context.Context) ([]Exception, error)
+
+	// ExceptionsVersion changes whenever an exception was added, extended or removed, and is cheap to ask for.
+	ExceptionsVersion(ctx context.Context) (int64, error)
+
+	// AddException gives the exception its ID.
+	AddException(ctx context.Context, e *Exception) error
+
+	// ExtendException and RemoveException wrap [ErrNoException] where there is none with this ID.
+	ExtendException(ctx context.Context, id int64, until time.Time) error
+	RemoveException(ctx context.Context, id int64) error
+
+	Close() error
+}
+
+// A Batch is what is written at once. Its source numbers its batches upwards and hands them over in that order, so that the store
+// knows by one number a source which it has: a batch with this number or a lower one changes nothing.
+type Batch struct {
+	Source    string // random, of one run of one program
+	Number    int64  // from 1
+	Decisions []Decision
+	Counts    []Count
+	Uses      []Use
+}
+
+// A Use tells how often an exception was applied since the last batch, and when for the last time.
+type Use struct {
+	Exception int64
+	Count     int64
+	Last      time.Time
+}
+
+// A DecisionFilter lets through what every member that is set asks for.
+type DecisionFilter struct {
+	Domain    string // the Author Domain or the envelope's
+	Verdict   string
+	Rule      string
+	Reference string
+	Since     time.Time
+	After     int64 // the ID of a decision
+	Limit     int   // the last so many; 1000 if zero
+	Oldest    bool  // the first so many, instead
+}
+
+// An ObservationFilter lets through what every member that is set asks for.
+type ObservationFilter struct {
+	From, To     time.Time // days, both included
+	AuthorDomain string
+}
+
+// Retention says how much is kept. What is zero is not limited.
+type Retention struct {
+	Decisions    int           // the last so many
+	DecisionAge  time.Duration // and none that is older
+	Observations time.Duration // counts of days that are longer ago
+}
+
+// maxExceptions bounds what a gate holds in memory.
+const maxExceptions = 10_000
+
+// The errors that callers tell apart.
+var (
+	ErrNoException = errors.New("no such exception")
+	ErrNotThere    = errors.New("there is no store")
+	ErrNewer       = errors.New("the store is of a newer gatepost")
+	ErrOlder       = errors.New("the store is of an older gatepost")
+	ErrURL         = errors.New("not the address of a store")
+)
+
+// Options say how to open a store.
+type Options struct {
+	Create bool // make it where there is none, and bring its tables up to date
+}
+
+// Open opens the store that an address names: "sqlite:/path/to/file.db", or the path alone.
+func Open(ctx context.Context, address string, o Options) (Store, error) {
+	path, err := sqlitePath(address)
+	if err != nil {
+		return nil, err
+	}
+	return openSQLite(ctx, path, o)
+}
+
+// Check tells whether Open would know what to do with an address, without touching anything.
+func Check(address string) error {
+	_, err := sqlitePath(address)
+	return err
+}
+
+// sqlitePath gives the file that an address names. A letter and a colon begin a path on Windows.
+func sqlitePath(address string) (string, error) {
+	path := address
+	if scheme, rest, ok := strings.Cut(address, ":"); ok && len(scheme) > 1 && !strings.ContainsAny(scheme, `/\.`) {
+		if scheme != "sqlite" {
+			return "", fmt.Errorf("%w: %q; write it as sqlite:/var/lib/gatepost/gatepost.db", ErrURL, address)
+		}
+		path = strings.TrimPrefix(rest, "//")
+	}
+	if path == "" || strings.ContainsRune(path, 0) {
+		return "", fmt.Errorf("%w: %q; write it as sqlite:/var/lib/gatepost/gatepost.db", ErrURL, address)
+	}
+	return path, nil
+}

@@ -1,0 +1,125 @@
+// Package storetest holds an engine to what store.Store promises.
+package storetest
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/store"
+)
+
+// A Place is where a store is. Each call opens it once more, as another process would.
+type Place func(t *testing.T) store.Store
+
+// Run runs every test with a store of its own, empty at first.
+func Run(t *testing.T, empty func(t *testing.T) Place) {
+	for name, test := range map[string]func(*testing.T, Place){
+		"BatchCountsOnceHoweverOftenItComes":           batchOnce,
+		"BatchIsWrittenWholeOrNotAtAll":                batchWhole,
+		"SourcesDoNotMindEachOther":                    sourcesApart,
+		"DecisionComesBackAsItWent":                    decisionWhole,
+		"DecisionIsCutToItsBounds":                     decisionBounded,
+		"DecisionsAreFiltered":                         decisionFilters,
+		"NumbersOfDecisionsGrowForEver":                decisionNumbers,
+		"EqualObservationsAreAddedUp":                  observationsAdd,
+		"ObservationsAreFiltered":                      observationFilters,
+		"PruneKeepsTheLastDecisions":                   pruneRing,
+		"PruneDeletesOldDecisions":                     pruneAge,
+		"PruneDeletesOldObservationsAndNotTheirBatch":  pruneObservations,
+		"ExceptionsAreAddedExtendedAndRemoved":         exceptionChanges,
+		"ExceptionsVersionChangesWithTheExceptions":    exceptionVersion,
+		"UsesOfAnExceptionAreCountedWithTheBatch":      exceptionUses,
+		"ManyWritersAtOnceLoseNothing":                 writers,
+		"ReadingGoesOnWhileABatchIsWritten":            readers,
+		"WhatWasWrittenIsThereAfterItWasClosed":        durable,
+		"AfterCloseEverythingIsAnError":                closed,
+		"OddNamesAreRowsAndNoSQL":                      injection,
+		"ABreakInTheMiddleOfObservationsClosesThem":    observationsBreak,
+		"ExceptionOfAnIPv6NetworkComesBackAsItWas":     exceptionV6,
+		"NumbersOfExceptionsAreNotGivenTwice":          exceptionNumbers,
+		"TheContextThatEndedStopsEverythingButNoState": contextEnds,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, empty(t)) })
+	}
+}
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// decision is the nth of a day, with all that a decision can have.
+func decision(n int) store.Decision {
+	return store.Decision{
+		Time: noon.Add(time.Duration(n) * time.Second), Reference: fmt.Sprintf("ref%d", n), QueueID: "4Bq1", MessageID: "<1@example.com>",
+		ClientIP: netip.MustParseAddr("192.0.2.1"), Helo: "MX.example.com", MailFrom: "a@bounces.example.com",
+		EnvelopeDomain: "bounces.example.com", Recipients: []string{"b@example.org", "c@example.org"}, MoreRecipients: 3,
+		AuthorDomain: "example.com",
+		SPF: []store.SPF{{Identity: "mailfrom", Domain: "bounces.example.com", Result: "softfail"},
+			{Identity: "helo", Domain: "mx.example.com", Result: "none"}},
+		DKIM: []store.Signature{{Result: "pass", SDID: "example.com", Selector: "s2"}, {Result: "fail", SDID: "example.com", Selector: "s1"}},
+		ARC:  "none", DMARC: "pass", PolicyDomain: "example.com", Policy: "reject", Disposition: "none", Record: "v=DMARC1; p=reject",
+		AlignedDKIM: true, Verdict: "reject", Rule: "spf-softfail", Mode: "monitor", Done: "mark", Exception: 7,
+		Reason: "SPF softfail: 192.0.2.1 is not authorised", Watched: []store.Watched{{Rule: "new", Action: "reject"}},
+	}
+}
+
+func counts(ds ...store.Decision) []store.Count {
+	var cs []store.Count
+	for i := range ds {
+		cs = append(cs, store.Count{Observation: store.Observe(&ds[i]), Count: 1})
+	}
+	return cs
+}
+
+// batch is what a recorder would make of these decisions.
+func batch(source string, number int64, ds ...store.Decision) store.Batch {
+	return store.Batch{Source: source, Number: number, Decisions: ds, Counts: counts(ds...)}
+}
+
+func add(t *testing.T, s store.Store, b store.Batch) {
+	t.Helper()
+	if err := s.AddBatch(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func find(t *testing.T, s store.Store, f store.DecisionFilter) []store.Decision {
+	t.Helper()
+	found, err := s.Decisions(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// references is the decisions found, shortly: "ref1 ref2".
+func references(ds []store.Decision) string {
+	var all []string
+	for _, d := range ds {
+		all = append(all, d.Reference)
+	}
+	return strings.Join(all, " ")
+}
+
+func observed(t *testing.T, s store.Store, f store.ObservationFilter) []store.Count {
+	t.Helper()
+	var all []store.Count
+	for n, err := range s.Observations(t.Context(), f) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// total counts messages.
+func total(t *testing.T, s store.Store) int64 {
+	t.Helper()
+	var sum int64
+	for _, n := range observed(t, s, store.ObservationFilter{}) {
+		sum += n.Count
+	}
+	return sum
+}
