@@ -22,6 +22,7 @@ const (
 // A contender is one or more milters that do the whole work.
 type contender struct {
 	name      string
+	dir       string  // of its first program
 	goal      float64 // how many times its messages a second the gate is to do; 0 for the gate itself
 	filters   []mta.Filter
 	processes []*lab.Process
@@ -49,7 +50,7 @@ type yard struct {
 }
 
 func (y yard) start(name string, goal float64, pieces ...piece) (*contender, error) {
-	c := &contender{name: name, goal: goal}
+	c := &contender{name: name, goal: goal, dir: filepath.Join(y.dir, pieces[0].name)}
 	for _, p := range pieces {
 		process, filter, err := y.run(p)
 		if err != nil {

@@ -81,7 +81,7 @@ func startAll(y yard, processors int, p plan) ([]*contender, error) {
 		return all, err
 	}
 	if p.against != "" {
-		c, err := y.start("the other gatepost", 0, variants()[len(variants())-1].piece(p.against, "other"))
+		c, err := y.start("the other gatepost", 0, variants()[0].piece(p.against, "other"))
 		if err != nil {
 			return all, err
 		}
@@ -141,17 +141,6 @@ func conditions(p plan, s share) string {
 	return fmt.Sprintf("%s\n%d sessions; %d messages of 4 KiB of %d domains, each with an RSA-2048 signature; a new connection each (%s)\n"+
 		"DNS on loopback, caches warm; %d rounds of %v each in turn; medians\n%s",
 		strings.Join(versions, "; "), p.sessions, messages, domains, p.network, p.rounds, p.time, s)
-}
-
-// gates are the names of the ways to run the gate, the one that the goals are for first.
-func (b *bench) gates() []string {
-	var names []string
-	for _, c := range b.contenders {
-		if strings.HasPrefix(c.name, "gatepost") {
-			names = append(names, c.name)
-		}
-	}
-	return names
 }
 
 func median(values []float64) float64 {

@@ -35,7 +35,7 @@ func configuration(dir, address, metrics, dns string) (base string, optional []s
 	base = fmt.Sprintf("listen = [%q, %q]\nauthserv_id = %q\nresolver.servers = [%q]\n", address, "unix:"+filepath.Join(dir, "socket"), authservID, dns)
 	return base, []string{
 		fmt.Sprintf("state_dir = %q\n", filepath.Join(dir, "state")),
-		fmt.Sprintf("metrics.listen = %q\n", metrics),
+		fmt.Sprintf("web.listen = [%q]\n", metrics),
 	}
 }
 
@@ -74,8 +74,16 @@ func startGate(dir, dns string) (*gate, error) {
 	cmd := exec.Command(program, "serve", "--config", g.config)
 	cmd.Env = append(os.Environ(), "GODEBUG=gctrace=1") // tells the heap that is alive, whatever the build
 	cmd.Stderr = &g.log
-	g.process, err = lab.StartCommand("gatepost", g.filters[0], cmd, g.log.last)
-	return g, err
+	if g.process, err = lab.StartCommand("gatepost", g.filters[0], cmd, g.log.last); err != nil {
+		return nil, err
+	}
+	if g.metrics != "" {
+		if _, err := scrape(g.metrics); err != nil {
+			fmt.Printf("no metrics, since this build does not serve them: %v\n", err)
+			g.metrics = ""
+		}
+	}
+	return g, nil
 }
 
 // reload changes something of the configuration that changes no answer. Every fourth file is one that the gate must not take.
