@@ -42,9 +42,13 @@ const (
 func newConn(c net.Conn, g *Gate) *conn {
 	limit := max(minMaxFrame, g.settings.Load().Limits.HeaderBytes+framePadding)
 	own := &conn{Conn: c, gate: g, ack: acknowledger(c), maxFrame: limit}
-	own.in = bufio.NewReaderSize(network{own}, readBuffer)
+	own.in = readers.Get().(*bufio.Reader)
+	own.in.Reset(network{own})
 	return own
 }
+
+// readers are the buffers of connections that have ended: mail servers make one for nearly every message.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }}
 
 // network is where a connection's buffer is filled from.
 type network struct{ c *conn }
@@ -63,14 +67,24 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// Read gives the bytes of a packet, never those of two.
-func (c *conn) Read(p []byte) (int, error) {
+// Read gives the bytes of a packet, never those of two. It is called from one goroutine, which an error ends.
+func (c *conn) Read(p []byte) (n int, err error) {
+	if c.in == nil {
+		return 0, net.ErrClosed
+	}
+	defer func() {
+		if err != nil {
+			c.in.Reset(nil) // it holds on to nothing of this connection
+			readers.Put(c.in)
+			c.in = nil
+		}
+	}()
 	if c.left == 0 {
 		if err := c.next(); err != nil {
 			return 0, err
 		}
 	}
-	n, err := c.in.Read(p[:min(len(p), c.left)])
+	n, err = c.in.Read(p[:min(len(p), c.left)])
 	c.left -= n
 	return n, err
 }
