@@ -56,7 +56,7 @@ func inside(p plan, dir string) error {
 		}
 	}
 	fmt.Println(conditions(p, processors))
-	b := &bench{plan: p, mail: mail, contenders: all, readings: map[turn][]reading{}}
+	b := &bench{plan: p, mail: mail, contenders: all, processors: processors.processors(), readings: map[turn][]reading{}}
 	if err := b.measure(stop); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ type bench struct {
 	plan
 	mail       *corpus
 	contenders []*contender
+	processors int                 // for each contender
 	readings   map[turn][]reading  // one a round
 	memory     map[string][2]int64 // by name: the sum of the peaks, and the proportional one
 }

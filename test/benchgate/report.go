@@ -18,9 +18,26 @@ func (b *bench) print(w io.Writer) {
 		b.printKind(w, kind)
 	}
 	first := b.contenders[0]
+	if busy := b.leastBusy(first.name); busy < fullyBusy {
+		fmt.Fprintf(w, "\n%s kept only %.0f%% of its processors busy: something else ran on them. Messages a second mean little; read the CPU, or run it again.\n",
+			first.name, 100*busy)
+	}
 	peak := b.memory[first.name][0]
 	fmt.Fprintf(w, "\n%s: %.1f MiB resident at most (goal 60: %s); %s in its state directory\n", first.name, float64(peak)/(1<<20),
 		verdict(peak <= memoryGoal), stored(first))
+}
+
+// fullyBusy is the share of its processors that a contender keeps busy where nothing else runs on them.
+const fullyBusy = 0.8
+
+// leastBusy is the share of its processors that a contender kept busy, under the load under which it was the least.
+func (b *bench) leastBusy(name string) float64 {
+	least := 1.0
+	for _, kind := range kinds {
+		t := turn{name, kind}
+		least = min(least, b.median(t, rate)*b.median(t, cpu)/1000/float64(b.processors))
+	}
+	return least
 }
 
 func (b *bench) printKind(w io.Writer, kind lab.Kind) {
