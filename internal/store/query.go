@@ -100,7 +100,7 @@ func decisions(ctx context.Context, db *sql.DB, query string, args []any) ([]Dec
 }
 
 const selectObservations = `SELECT day, count, author_domain, envelope_domain, helo_domain, source_ip, spf, spf_helo, dkim, arc, dmarc,
-	policy_domain, policy, disposition, record, aligned_spf, aligned_dkim, verdict, rule, mode, done FROM observations`
+	policy_domain, policy, disposition, record, aligned_spf, aligned_dkim, verdict, rule, mode, done, folded FROM observations`
 
 // Observations is as Store says.
 func (d *database) Observations(ctx context.Context, f ObservationFilter) iter.Seq2[Count, error] {
@@ -146,7 +146,7 @@ func scanCount(rows *sql.Rows) (Count, error) {
 	var day, spf, dkim int64
 	var ip, signatures string
 	err := rows.Scan(&day, &n.Count, &n.AuthorDomain, &n.EnvelopeDomain, &n.HeloDomain, &ip, &n.SPF, &n.SPFHelo, &signatures, &n.ARC,
-		&n.DMARC, &n.PolicyDomain, &n.Policy, &n.Disposition, &n.Record, &spf, &dkim, &n.Verdict, &n.Rule, &n.Mode, &n.Done)
+		&n.DMARC, &n.PolicyDomain, &n.Policy, &n.Disposition, &n.Record, &spf, &dkim, &n.Verdict, &n.Rule, &n.Mode, &n.Done, &n.Folded)
 	if err != nil {
 		return n, err
 	}

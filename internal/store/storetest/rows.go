@@ -33,7 +33,9 @@ func decisionBounded(t *testing.T, open Place) {
 		Policy: long, Disposition: long, Record: long, Verdict: long, Rule: long, Mode: long, Done: long, Reason: long,
 		Watched: slices.Repeat([]store.Watched{{Rule: long, Action: long}}, 100),
 	}
-	add(t, s, batch("a", 1, d))
+	b := batch("a", 1, d)
+	b.Counts[0].AuthorDomain = long
+	add(t, s, b)
 	got := find(t, s, store.DecisionFilter{})[0]
 	if got.MoreRecipients != int64(100-len(got.Recipients)) || len(got.Recipients) == 0 {
 		t.Errorf("%d recipients and %d more", len(got.Recipients), got.MoreRecipients)
@@ -66,7 +68,7 @@ func decisionBounded(t *testing.T, open Place) {
 	if size > store.MaxEncoded {
 		t.Errorf("a decision of %d bytes was kept", size)
 	}
-	if n := observed(t, s, store.ObservationFilter{}); len(n) != 1 || len(n[0].AuthorDomain) > 255 {
+	if n := observed(t, s, store.ObservationFilter{}); len(n) != 1 || n[0].AuthorDomain == "" || len(n[0].AuthorDomain) > 255 {
 		t.Errorf("got %d observations", len(n))
 	}
 }
@@ -195,7 +197,9 @@ func injection(t *testing.T, open Place) {
 	odd := `x'); DROP TABLE decisions; --"%_\`
 	d := decision(1)
 	d.AuthorDomain, d.Reference, d.Rule = odd, odd, odd
-	add(t, s, batch(odd, 1, d))
+	b := batch(odd, 1, d)
+	b.Counts[0].AuthorDomain = odd
+	add(t, s, b)
 	if got := find(t, s, store.DecisionFilter{Domain: odd, Reference: odd, Rule: odd}); len(got) != 1 || got[0].Rule != odd {
 		t.Errorf("got %+v", got)
 	}
