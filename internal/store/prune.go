@@ -62,6 +62,9 @@ func pruneObservations(ctx context.Context, tx *sql.Tx, before int64) (all bool,
 	return true, err
 }
 
+// The + has the rows read in the order of their IDs: the first is soon found, while those that the index on time gives are many.
+const firstYoung = `SELECT id FROM decisions WHERE +time >= $1 ORDER BY id LIMIT 1`
+
 // lastToPrune is the ID of the last decision that is to go. They came in about the order of their times, so that the first young
 // one ends what is old.
 func (d *database) lastToPrune(ctx context.Context, tx *sql.Tx, r Retention, now time.Time) (int64, error) {
@@ -75,8 +78,7 @@ func (d *database) lastToPrune(ctx context.Context, tx *sql.Tx, r Retention, now
 	}
 	if r.DecisionAge > 0 {
 		young := last + 1
-		err := tx.QueryRowContext(ctx, `SELECT id FROM decisions WHERE time >= $1 ORDER BY id LIMIT 1`,
-			micros(now.Add(-r.DecisionAge))).Scan(&young)
+		err := tx.QueryRowContext(ctx, firstYoung, micros(now.Add(-r.DecisionAge))).Scan(&young)
 		if err != nil && err != sql.ErrNoRows {
 			return 0, err
 		}

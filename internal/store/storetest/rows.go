@@ -95,6 +95,8 @@ func decisionFilters(t *testing.T, open Place) {
 		{"rule", store.DecisionFilter{Rule: "spf-softfail"}, "ref2 ref3 ref4"},
 		{"reference", store.DecisionFilter{Reference: "ref3"}, "ref3"},
 		{"since", store.DecisionFilter{Since: noon.Add(3 * time.Second)}, "ref3 ref4"},
+		{"since, of one verdict", store.DecisionFilter{Since: noon.Add(time.Second), Verdict: "accept"}, "ref1"},
+		{"since a moment to come", store.DecisionFilter{Since: noon.Add(time.Hour)}, ""},
 		{"after", store.DecisionFilter{After: 2}, "ref3 ref4"},
 		{"the last after", store.DecisionFilter{After: 1, Limit: 2}, "ref3 ref4"},
 		{"the first after", store.DecisionFilter{After: 1, Limit: 2, Oldest: true}, "ref2 ref3"},
@@ -105,6 +107,16 @@ func decisionFilters(t *testing.T, open Place) {
 		if got := references(find(t, s, c.filter)); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// Where several programs write, or one was away for a while, decisions do not come in the order of their times.
+func decisionsLate(t *testing.T, open Place) {
+	s := open(t)
+	add(t, s, batch("a", 1, decision(5), decision(2), decision(4)))
+	add(t, s, batch("b", 1, decision(1), decision(6), decision(3)))
+	if got := references(find(t, s, store.DecisionFilter{Since: noon.Add(4 * time.Second)})); got != "ref5 ref4 ref6" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -37,6 +37,7 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"DecisionComesBackAsItWent":                    decisionWhole,
 		"DecisionIsCutToItsBounds":                     decisionBounded,
 		"DecisionsAreFiltered":                         decisionFilters,
+		"LateDecisionsAreFoundByTheirTime":             decisionsLate,
 		"NumbersOfDecisionsGrowForEver":                decisionNumbers,
 		"EqualObservationsAreAddedUp":                  observationsAdd,
 		"ObservationsAreFiltered":                      observationFilters,
