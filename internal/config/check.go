@@ -77,6 +77,7 @@ func (c *Config) checkNumbers() (key string, err error) {
 		{"limits.fields", int64(c.Limits.Fields), 10, 1 << 20},
 		{"limits.signatures", int64(c.Limits.Signatures), 1, 1000},
 		{"store.messages", int64(c.Store.Messages), 0, 1 << 30},
+		{"store.observations", int64(c.Store.Observations), 1000, 1 << 30},
 		{"store.journal_bytes", int64(c.Store.JournalBytes), 16 << 20, 1 << 40},
 		{"limits.messages", int64(c.Limits.Messages), 1, 1 << 20},
 	} {

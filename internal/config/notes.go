@@ -80,7 +80,9 @@ secret_file = "tsig.key"`},
 	"store.messages":        {text: "The last messages that are kept, with envelope and results, never with content."},
 	"store.message_age":     {text: "And none that is older. 0s: any age."},
 	"store.observation_age": {text: "How long the counts by day are kept. 0s: for ever."},
-	"store.journal_bytes":   {text: "How large the journal may grow in which decisions wait for a store that is away."},
+	"store.observations": {text: `How many counts a day may have. Near it, what is new is counted under fewer names, so that senders who make up
+names cannot fill the disk; no message goes uncounted (docs/log.md).`},
+	"store.journal_bytes": {text: "How large the journal may grow in which decisions wait for a store that is away."},
 
 	"store.sync": {text: `When the journal must be on the disk itself, and so outlast a loss of power: "second" (once a second), "each"
 (before mail goes on), "never" (as the operating system likes). The end of the program it outlasts in any case.`},

@@ -40,7 +40,8 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
 	}
-	b := &back{metrics: m, store: &watchedStore{kept: store.Keep(c.StoreURL(), store.Options{Create: true})}, cancel: func() {}}
+	kept := store.Keep(c.StoreURL(), store.Options{Create: true, Observations: c.Store.Observations})
+	b := &back{metrics: m, store: &watchedStore{kept: kept}, cancel: func() {}}
 	var err error
 	b.recorder, err = observe.Open(filepath.Join(c.StateDir, "journal"), observe.Options{
 		Store: b.store, Retention: retention(c.Store), MaxBytes: int64(c.Store.JournalBytes), Sync: observe.Sync(c.Store.Sync), Log: s.log,
