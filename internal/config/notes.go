@@ -74,7 +74,8 @@ zone = "example.com"
 server = "192.0.2.53"
 secret_file = "tsig.key"`},
 
-	"store": {text: "What was decided: the last messages for gatepost log, and counts by day."},
+	"store":         {text: "What was decided: the last messages for gatepost log, and counts by day."},
+	"store.enabled": {text: "Without it nothing is kept of what was decided, and there are no exceptions."},
 	"store.url": {text: `The default is the SQLite file gatepost.db in the state directory.`,
 		sample: `url = "sqlite:/var/lib/gatepost/gatepost.db"`},
 	"store.messages":        {text: "The last messages that are kept, with envelope and results, never with content."},

@@ -85,9 +85,11 @@ func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
 		return err
 	}
 	s.take(first)
-	s.gate = gate.New(gate.Options{
-		MaxSessions: first.config.MaxSessions, IdleTimeout: time.Duration(first.config.IdleTimeout), Metrics: m, Recorder: s.back.recorder,
-	}, s.settings(first))
+	options := gate.Options{MaxSessions: first.config.MaxSessions, IdleTimeout: time.Duration(first.config.IdleTimeout), Metrics: m}
+	if s.back.memory != nil {
+		options.Recorder = s.back.memory.recorder
+	}
+	s.gate = gate.New(options, s.settings(first))
 	ended := make(chan error, len(listeners))
 	for _, ln := range listeners {
 		s.listening = append(s.listening, ln.Addr().Network()+":"+ln.Addr().String())
@@ -168,7 +170,7 @@ func (s *Server) take(next *state) {
 // settings are those of the gate, with what is behind it.
 func (s *Server) settings(next *state) gate.Settings {
 	settings := next.settings
-	settings.Exceptions = s.back.allowed
+	settings.Exceptions = s.back.memory.exceptions()
 	if s.back.rotor != nil {
 		settings.Signers = signers{s.back.rotor.Keyring()}
 	}
