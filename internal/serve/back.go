@@ -21,7 +21,7 @@ import (
 type back struct {
 	metrics *metrics.Metrics
 	memory  *memory
-	keys    *signing.Directory // nil where nothing is signed
+	keys    *signing.Directory
 	rotor   *signing.Rotor
 	socket  net.Listener // of the control socket
 
@@ -51,11 +51,8 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	return b, nil
 }
 
-// openKeys opens the key directory, once there is something to sign for.
+// openKeys opens the key directory, though nothing may be signed yet: a reload can change that.
 func (b *back) openKeys(s *state) error {
-	if len(s.config.Signing.Domains) == 0 || b.rotor != nil {
-		return nil
-	}
 	dir, err := signing.OpenDirectory(s.config.KeyDir())
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
@@ -101,9 +98,7 @@ func (b *back) start(ctx context.Context, s *Server) {
 	if b.memory != nil {
 		b.tasks.Go(func() { b.memory.allowed.Run(ctx) })
 	}
-	if b.rotor != nil {
-		b.tasks.Go(func() { b.rotor.Run(ctx) })
-	}
+	b.tasks.Go(func() { b.rotor.Run(ctx) })
 	for _, a := range s.running.config.Web.Listen {
 		b.tasks.Go(func() { s.serveWeb(ctx, a) })
 	}

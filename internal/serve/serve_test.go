@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,7 +16,9 @@ import (
 
 	"github.com/d--j/go-milter"
 
+	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/internal/control"
+	"github.com/gatepost-mail/gatepost/internal/signing"
 )
 
 // A running is a server under test.
@@ -112,27 +115,37 @@ func freePort(t *testing.T) string {
 // deliver hands over a message that softfails, and gives the reply; empty where it is let in.
 func (r *running) deliver(t *testing.T) string {
 	t.Helper()
+	reply, _ := r.send(t, "192.0.2.9", "a@example.com")
+	return reply
+}
+
+// send hands over a message, and gives the reply and the names of the fields that are added.
+func (r *running) send(t *testing.T, ip, author string) (reply string, added []string) {
+	t.Helper()
 	s, err := milter.NewClient("tcp", r.milter, milter.WithActions(milter.AllClientSupportedActionMasks)).Session(milter.NewMacroBag())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	s.Conn("client.example", milter.FamilyInet, 25, "192.0.2.9")
+	s.Conn("client.example", milter.FamilyInet, 25, ip)
 	s.Helo("mx.example.com")
 	s.Mail("a@example.com", "")
 	s.Rcpt("b@example.org", "")
 	s.DataStart()
-	s.HeaderField("From", " a@example.com", nil)
+	s.HeaderField("From", " "+author, nil)
 	s.HeaderEnd()
 	s.BodyChunk([]byte("hello\r\n"))
-	_, action, err := s.End()
+	modifications, action, err := s.End()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if action.Type == milter.ActionAccept {
-		return ""
+	for _, m := range modifications {
+		added = append(added, m.HeaderName)
 	}
-	return action.SMTPReply
+	if action.Type == milter.ActionAccept {
+		return "", added
+	}
+	return action.SMTPReply, added
 }
 
 func TestReloadIsAllOrNothing(t *testing.T) {
@@ -150,7 +163,6 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 		"no such file":          "policy = \"none.toml\"\n",
 		"a secret that is none": "policy = \"standard\"\n[signing]\ndomains = [\"example.org\"]\n[[signing.nsupdate]]\nzone = \"example.org\"\nserver = \"127.0.0.1:1\"\nsecret_file = \"none.key\"\n",
 		"a key that is none":    "policy = \"standard\"\n[arc]\nseal_domain = \"a.example\"\nseal_selector = \"s1\"\nseal_key = \"none.pem\"\n",
-		"a key directory":       "policy = \"standard\"\n[signing]\nkeys = \"gatepost.toml\"\ndomains = [\"example.org\"]\n",
 	} {
 		r.write(t, more)
 		err := r.control().Reload(context.Background())
@@ -234,5 +246,40 @@ func TestCheckWritesNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(r.dir, "state")); err == nil {
 		t.Error("the state directory was made by looking")
+	}
+}
+
+func TestSigningIsSwitchedOnByAReload(t *testing.T) {
+	r := prepare(t, "")
+	r.start(t)
+	_, added := r.send(t, "127.0.0.1", "a@example.org")
+	if slices.Contains(added, "DKIM-Signature") {
+		t.Errorf("signed without signing.domains: %v", added)
+	}
+	key, err := dkim.GenerateEd25519()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := signing.OpenDirectory(filepath.Join(r.dir, "state", "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.Add(context.Background(), "example.org", "s1", key, false, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	record := dkim.ZoneRecord("s1", "example.org", dkim.Record(key.Public()))
+	if err := os.WriteFile(filepath.Join(r.dir, "zone"), []byte(zone+record), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, "[signing]\ndomains = [\"example.org\"]\nunsigned = \"reject\"\n")
+	if err := r.control().Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, r, "the first signature", func() bool {
+		_, added := r.send(t, "127.0.0.1", "a@example.org")
+		return slices.Contains(added, "DKIM-Signature")
+	})
+	if reply, _ := r.send(t, "127.0.0.1", "a@example.net"); !strings.HasPrefix(reply, "550 5.7.1 This message cannot be signed: example.net is not a domain") {
+		t.Errorf("a domain that is not ours: reply %q", reply)
 	}
 }

@@ -53,9 +53,6 @@ func (s *Server) checks() []web.Check {
 
 // keyTrouble names a key that signs, or should, and is not in DNS as it must be.
 func (b *back) keyTrouble() error {
-	if b.rotor == nil {
-		return nil
-	}
 	var problems []error
 	for _, k := range b.rotor.States() {
 		if k.Configured && k.State == signing.Signing && !k.InUse {
@@ -73,9 +70,6 @@ func (s *Server) sources() metrics.Sources {
 }
 
 func (b *back) keyStates() []metrics.Key {
-	if b.rotor == nil {
-		return nil
-	}
 	var keys []metrics.Key
 	for _, k := range b.rotor.States() {
 		keys = append(keys, metrics.Key{
