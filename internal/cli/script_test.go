@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"fields":    fields,
 			"columns":   columns,
 			"listen":    listenOn,
+			"remember":  remember,
 		},
 	})
 }

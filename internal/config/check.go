@@ -24,6 +24,7 @@ func (c *Config) check() (key string, err error) {
 	}{
 		{"mode", c.Mode, []string{Enforce, Monitor}},
 		{"dmarc.method", string(c.DMARC.Method), []string{string(dmarc.TreeWalk), string(dmarc.PublicSuffixList)}},
+		{"store.sync", c.Store.Sync, []string{"second", "each", "never"}},
 		{"log.format", c.Log.Format, []string{Text, JSON}},
 	} {
 		if !slices.Contains(k.allowed, k.value) {
@@ -76,6 +77,7 @@ func (c *Config) checkNumbers() (key string, err error) {
 		{"limits.fields", int64(c.Limits.Fields), 10, 1 << 20},
 		{"limits.signatures", int64(c.Limits.Signatures), 1, 1000},
 		{"store.messages", int64(c.Store.Messages), 0, 1 << 30},
+		{"store.observations", int64(c.Store.Observations), 1000, 1 << 30},
 		{"store.journal_bytes", int64(c.Store.JournalBytes), 16 << 20, 1 << 40},
 		{"limits.messages", int64(c.Limits.Messages), 1, 1 << 20},
 	} {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dmarc"
 	"github.com/gatepost-mail/gatepost/internal/signing"
+	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
 // A Config is what the file says, with defaults for what it does not say.
@@ -77,11 +78,14 @@ type ARC struct {
 
 // Store says where and for how long what was decided is kept.
 type Store struct {
+	Enabled        bool     `toml:"enabled"`
 	URL            string   `toml:"url"`             // gatepost.db in the state directory if empty
 	Messages       int      `toml:"messages"`        // the last decisions that are kept
 	MessageAge     Duration `toml:"message_age"`     // and none that is older
 	ObservationAge Duration `toml:"observation_age"` // of counts by day; zero keeps them for ever
+	Observations   int      `toml:"observations"`    // how many kinds of messages a day has, at most
 	JournalBytes   Size     `toml:"journal_bytes"`   // of what waits for the store, on the disk
+	Sync           string   `toml:"sync"`            // when the journal must be on the disk itself
 }
 
 // Web says where the metrics and the state of the gate are shown.
@@ -131,7 +135,8 @@ func Default() *Config {
 		ARC:     ARC{TrustedSealers: []string{}, SealRecipients: []string{}},
 		Signing: signing.DefaultConfig(),
 		Store: Store{
-			Messages: 100_000, MessageAge: Duration(30 * 24 * time.Hour), ObservationAge: Duration(2 * 365 * 24 * time.Hour), JournalBytes: 1 << 30,
+			Enabled: true, Messages: 100_000, MessageAge: Duration(30 * 24 * time.Hour), ObservationAge: Duration(2 * 365 * 24 * time.Hour),
+			Observations: store.DefaultObservations, JournalBytes: 1 << 30, Sync: "second",
 		},
 		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},
 		Log:        Log{Level: slog.LevelInfo, Format: Text},

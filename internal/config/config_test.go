@@ -96,6 +96,8 @@ func TestErrorNamesFileLineColumnAndWhatWasMeant(t *testing.T) {
 		{"[arc]\nseal_domain = \"a.example\"\nseal_key = \"k\"\n", `gatepost.toml:1:1: arc: to seal, set seal_domain, seal_selector and seal_key, all three`},
 		{"help_url = \"mend it\"\n", `gatepost.toml:1:1: help_url "mend it": not an address of the web`},
 		{"[limits]\nmessages = 0\n", `gatepost.toml:2:1: limits.messages 0: it must be from 1 to 1048576`},
+		{"[store]\nobservations = 999\n", `gatepost.toml:2:1: store.observations 999: it must be from 1000 to 1073741824`},
+		{"[store]\nobservations = 1073741825\n", `gatepost.toml:2:1: store.observations 1073741825: it must be from 1000 to 1073741824`},
 		{"\x7fELF\x02", `gatepost.toml:1:1: invalid character at start of key: U+007F; this is no TOML`},
 		{"\x00\xff", `gatepost.toml:1:`},
 	} {

@@ -74,13 +74,19 @@ zone = "example.com"
 server = "192.0.2.53"
 secret_file = "tsig.key"`},
 
-	"store": {text: "What was decided: the last messages for gatepost log, and counts by day."},
+	"store":         {text: "What was decided: the last messages for gatepost log, and counts by day."},
+	"store.enabled": {text: "Without it nothing is kept of what was decided, and there are no exceptions."},
 	"store.url": {text: `The default is the SQLite file gatepost.db in the state directory.`,
 		sample: `url = "sqlite:/var/lib/gatepost/gatepost.db"`},
 	"store.messages":        {text: "The last messages that are kept, with envelope and results, never with content."},
 	"store.message_age":     {text: "And none that is older. 0s: any age."},
 	"store.observation_age": {text: "How long the counts by day are kept. 0s: for ever."},
-	"store.journal_bytes":   {text: "How large the journal may grow in which decisions wait for a store that is away."},
+	"store.observations": {text: `How many counts a day may have. Near it, what is new is counted under fewer names, so that senders who make up
+names cannot fill the disk; no message goes uncounted (docs/log.md).`},
+	"store.journal_bytes": {text: "How large the journal may grow in which decisions wait for a store that is away."},
+
+	"store.sync": {text: `When the journal must be on the disk itself, and so outlast a loss of power: "second" (once a second), "each"
+(before mail goes on), "never" (as the operating system likes). The end of the program it outlasts in any case.`},
 
 	"web":        {text: "What is shown by HTTP: metrics, and the state of the gate."},
 	"web.listen": {text: "Where. Nobody logs in: let it be on loopback, or on a network that is yours. None: nowhere."},

@@ -26,6 +26,9 @@ func (g *Gate) count(t *transit, r *record) {
 		m.SPF, m.DKIM, m.ARC, m.DMARC = spfWord(e), bestSignature(e), e.ARC.Result, e.DMARC.Result
 	}
 	g.metrics.Message(m)
+	if t.exception != nil {
+		g.metrics.ExceptionUsed()
+	}
 	if t.signing != nil || t.unsigned != nil {
 		g.metrics.Signed(len(t.signed))
 	}

@@ -24,6 +24,9 @@ func (t *transit) decision(r *record) *store.Decision {
 	case r.refused && v.Action != policy.Defer:
 		d.Done = string(policy.Reject)
 	}
+	if t.exception != nil {
+		d.Exception = t.exception.ID
+	}
 	for _, w := range v.Watched {
 		d.Watched = append(d.Watched, store.Watched{Rule: w.Rule, Action: string(w.Action)})
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/d--j/go-milter"
 
+	"github.com/gatepost-mail/gatepost/internal/exceptions"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/store"
@@ -35,12 +36,13 @@ type Settings struct {
 	AuthservID         string // our name in Authentication-Results
 	HelpURL            string // a page that replies name; {ref} in it becomes the message's reference
 	OwnNetworks        []netip.Prefix
-	TrustAuthenticated bool          // do not verify what a logged-in user submits
-	ReceivedSPF        bool          // add a Received-SPF field too
-	Routes             []Route       // for recipients that have a policy of their own
-	Signers            Signers       // sign mail of our own; nil: nothing is signed
-	Unsigned           policy.Action // what becomes of mail of our own that cannot be signed; accept if empty
-	Sealing            *Sealing      // add ARC sets; nil: none
+	TrustAuthenticated bool            // do not verify what a logged-in user submits
+	ReceivedSPF        bool            // add a Received-SPF field too
+	Exceptions         *exceptions.Set // nil: none
+	Routes             []Route         // for recipients that have a policy of their own
+	Signers            Signers         // sign mail of our own; nil: nothing is signed
+	Unsigned           policy.Action   // what becomes of mail of our own that cannot be signed; accept if empty
+	Sealing            *Sealing        // add ARC sets; nil: none
 	Limits             message.Limits
 	MaxMessages        int // of one SMTP session; 5000
 	Log                *slog.Logger
@@ -107,6 +109,7 @@ func New(o Options, s Settings) *Gate {
 		milter.WithProtocols(wantedProtocol),
 		milter.WithNegotiationCallback(g.negotiate),
 		milter.WithMacroRequest(milter.StageMail, []milter.MacroName{milter.MacroAuthType, milter.MacroAuthAuthen}),
+		milter.WithMacroRequest(milter.StageRcpt, []milter.MacroName{milter.MacroRcptAddr}),
 		milter.WithMacroRequest(milter.StageEOM, []milter.MacroName{milter.MacroQueueId}),
 		milter.WithReadTimeout(o.IdleTimeout),
 	)

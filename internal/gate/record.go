@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
@@ -16,7 +17,8 @@ type record struct {
 	evaluation *verify.Evaluation
 	verdict    policy.Verdict
 	queueID    string
-	reference  string    // what a reply calls the message
+	reference  string // what a reply calls the message
+	exception  *store.Exception
 	begun      time.Time // MAIL FROM
 	ended      time.Time // when the whole message was there
 	refused    bool
@@ -67,6 +69,9 @@ func (r record) write(log *slog.Logger) {
 	}
 	if r.reference != r.queueID {
 		attrs = append(attrs, slog.String("ref", r.reference))
+	}
+	if r.exception != nil {
+		attrs = append(attrs, slog.Int64("exception", r.exception.ID))
 	}
 	if len(v.Watched) > 0 {
 		attrs = append(attrs, slog.String("watched", watched(v.Watched)))

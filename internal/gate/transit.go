@@ -11,6 +11,7 @@ import (
 	"github.com/gatepost-mail/gatepost/authres"
 	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
 )
@@ -18,16 +19,19 @@ import (
 // A transit is one message on its way through the gate.
 type transit struct {
 	*Settings
-	client    verify.Client
-	begun     time.Time
-	routes    []*Route        // of the recipients, each once
-	forgotten int             // recipients that are not in client
-	trust     string          // the rule by which it is not verified; empty if it is
-	verify    *verify.Session // nil if it is not
+	client      verify.Client
+	begun       time.Time
+	routes      []*Route        // of the recipients, each once
+	unremovable bool            // a recipient that the mail server may not find by the name that we have
+	forgotten   int             // recipients that are not in client
+	trust       string          // the rule by which it is not verified; empty if it is
+	verify      *verify.Session // nil if it is not
 
 	signing  *dkim.Signing // of mail of our own; nil where it is not signed
 	unsigned error         // why it is not, though it should be
 	signed   []message.Field
+
+	exception *store.Exception // that let the message in; nil for none
 
 	bytes       int64 // of header and body
 	header      message.Header
@@ -35,6 +39,7 @@ type transit struct {
 	headerErr   error
 	headerEnded bool
 	forged      []forgery      // in the order of the header
+	tooForged   bool           // there are more
 	count       map[string]int // fields so far of each name that we write, in lower case
 }
 
@@ -112,8 +117,15 @@ func (t *transit) watch(name, value string) {
 	if written == resultsField && len(authres.Forged(message.Header{message.NewField(name, value)}, t.AuthservID)) == 0 {
 		return // somebody else's
 	}
-	t.forged = append(t.forged, forgery{written, t.count[written]})
+	if len(t.forged) < maxForged {
+		t.forged = append(t.forged, forgery{written, t.count[written]})
+	} else {
+		t.tooForged = true
+	}
 }
+
+// maxForged bounds the fields that are taken away: it takes a mail server time that grows with their square.
+const maxForged = 200
 
 // writes are the names of the fields that we write, by their lower case: what comes with such a name was not written by us.
 func (s *Settings) writes() map[string]string {
@@ -166,7 +178,12 @@ func (t *transit) judge(canAdd bool) (*verify.Evaluation, policy.Verdict) {
 	if t.verify != nil {
 		e := t.verify.End()
 		e.Client.Recipients = t.client.Recipients
-		return e, t.decide(e)
+		decided := t.decide(e)
+		v, used := t.Exceptions.Apply(decided, e, time.Now())
+		if t.exception = used; used != nil {
+			v.Monitor, v.Watched = decided.Monitor, decided.Watched
+		}
+		return e, v
 	}
 	t.signed = t.sign(canAdd)
 	e := &verify.Evaluation{Client: t.client, Authenticated: true}

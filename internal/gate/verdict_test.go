@@ -1,11 +1,16 @@
 package gate
 
 import (
+	"context"
+	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/d--j/go-milter"
 
+	"github.com/gatepost-mail/gatepost/internal/exceptions"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
@@ -159,5 +164,78 @@ func TestEveryDecisionIsWrittenDown(t *testing.T) {
 	}
 	if s := d.gate.Stats(); s.Messages != 4 || s.Refused != 1 {
 		t.Errorf("got %+v, want 4 messages of which one was refused", s)
+	}
+}
+
+// allowed is a store with one exception in it.
+type allowed struct{ exception store.Exception }
+
+func (a allowed) Exceptions(context.Context) ([]store.Exception, error) {
+	return []store.Exception{a.exception}, nil
+}
+func (a allowed) ExceptionsVersion(context.Context) (int64, error) { return 1, nil }
+
+func TestExceptionLetsItsSenderInAndNobodyElse(t *testing.T) {
+	set := exceptions.New(allowed{store.Exception{
+		ID: 7, Domain: "example.com", Network: netip.MustParsePrefix("192.0.2.9/32"), Until: time.Now().Add(time.Hour), Reason: "they mend it",
+	}}, slog.New(slog.DiscardHandler))
+	if err := set.Refresh(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	r := &recorded{}
+	d := open(t, Options{Recorder: r}, func(s *Settings) { s.Exceptions = set })
+	for _, c := range []struct {
+		m    mail
+		want string // of the reply; empty where it is let in
+	}{
+		{mail{ip: "192.0.2.9"}, ""},
+		{mail{ip: "192.0.2.10"}, "550 5.7.23 "},
+		{mail{ip: "192.0.2.9", from: "a@fail.example", header: [][2]string{{"From", " a@fail.example"}}}, "550 5.7.23 "},
+		{mail{ip: "192.0.2.9", header: [][2]string{{"From", " a@example.com, b@held.example"}}}, "550 5.7.23 "},
+	} {
+		_, action := d.deliver(t, c.m)
+		if c.want == "" {
+			wantAction(t, action, milter.ActionAccept)
+		} else {
+			wantRefused(t, action, c.want)
+		}
+	}
+	if got := r.all[0]; got.Exception != 7 || got.Rule != exceptions.Rule || r.all[1].Exception != 0 {
+		t.Errorf("written down as %+v", got)
+	}
+	if log := d.log.String(); strings.Count(log, "exception=7") != 1 {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestMoreForgedFieldsThanCanBeTakenAwayAreRefused(t *testing.T) {
+	d := open(t, Options{}, func(s *Settings) { s.Monitor = true })
+	header := [][2]string{{"From", " a@example.com"}}
+	for range maxForged {
+		header = append(header, [2]string{"Authentication-Results", " mx.example.org; spf=pass"})
+	}
+	_, action := d.deliver(t, mail{header: header})
+	wantAction(t, action, milter.ActionAccept)
+	header = append(header, [2]string{"Authentication-Results", " mx.example.org; spf=pass"})
+	_, action = d.deliver(t, mail{header: header})
+	wantRefused(t, action, "550 5.7.1 The header has more than 200 fields that only mx.example.org may write")
+}
+
+func TestNoLineOfOurFieldsIsWhiteSpaceAlone(t *testing.T) {
+	got := fold("mark; reason=\"aaaa"+strings.Repeat(" ", 300)+"b\"", 20)
+	for line := range strings.SplitSeq(got, "\n") {
+		if strings.TrimSpace(line) == "" {
+			t.Errorf("a line of white space alone in %q", got)
+		}
+	}
+}
+
+func TestMessageThatCannotBeHeldIsRefusedWithItsReference(t *testing.T) {
+	d := open(t, Options{}, nil)
+	m := mail{from: "a@example.com", header: [][2]string{{"From", " a@sub.held.example"}}, macros: map[milter.MacroName]string{milter.MacroQueueId: "4Q"}}
+	_, action := d.deliver(t, m, milter.WithoutAction(milter.OptQuarantine))
+	wantRefused(t, action, "550 5.7.1 DMARC fail")
+	if !strings.HasSuffix(action.SMTPReply, "; ref 4Q") {
+		t.Errorf("got %s, want the reference at its end", action.SMTPReply)
 	}
 }

@@ -100,6 +100,11 @@ func (r *Recorder) drain(ctx context.Context, all bool) error {
 		}
 	}
 	r.next, r.pause = time.Time{}, 0
+	if len(todo) > 0 {
+		r.mu.Lock()
+		r.stats.StoreAway = false
+		r.mu.Unlock()
+	}
 	if r.Stats().Segments <= 1 {
 		r.away.well(func() { r.log.Info("the store is back, and has what waited in the journal") })
 		r.tight.well(func() { r.log.Info("the journal has room again") })
@@ -113,6 +118,7 @@ func (r *Recorder) fail(err error) {
 	r.next = time.Now().Add(r.pause)
 	r.mu.Lock()
 	r.stats.StoreFailures++
+	r.stats.StoreAway = true
 	bytes := r.journal.bytes
 	r.mu.Unlock()
 	r.away.say(func() {

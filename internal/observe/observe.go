@@ -69,7 +69,7 @@ const (
 	defaultSegmentBytes = 2 << 20
 	defaultMemoryBytes  = 16 << 20
 
-	segmentEntries = 10_000           // bounds the batch that a segment becomes
+	segmentEntries = 2000             // bounds the batch that a segment becomes, and so the memory that it takes
 	commitTimeout  = 30 * time.Second // for a batch
 	longestPause   = 10 * time.Second // between attempts while the store is away
 	pruneEvery     = 60               // rounds of the background
@@ -87,6 +87,7 @@ type Stats struct {
 	Lost            int64 // messages that were not even counted
 	Torn            int64 // segments with an end that was not whole
 	Unreadable      int64 // segments that could not be read, and were set aside
+	StoreAway       bool  // the last attempt to write to it failed
 	StoreFailures   int64
 	JournalFailures int64
 }

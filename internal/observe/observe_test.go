@@ -59,7 +59,7 @@ func TestTheJournalWaitsForAStoreThatIsAway(t *testing.T) {
 	if err := r.Flush(t.Context()); !errors.Is(err, errShut) {
 		t.Errorf("Flush: %v", err)
 	}
-	if s := r.Stats(); s.Pending != 100 || s.Committed != 0 || s.Dropped+s.Lost != 0 || s.Segments < 10 || s.JournalBytes < 10_000 {
+	if s := r.Stats(); s.Pending != 100 || s.Committed != 0 || !s.StoreAway || s.Dropped+s.Lost != 0 || s.Segments < 10 || s.JournalBytes < 10_000 {
 		t.Errorf("got %+v", s)
 	}
 	if n := log.count("cannot be written"); n != 1 {
@@ -69,6 +69,9 @@ func TestTheJournalWaitsForAStoreThatIsAway(t *testing.T) {
 	eventually(t, "everything is in the store", func() bool { return r.Stats().Pending == 0 })
 	everything(t, d, 100)
 	eventually(t, "the log says that the store is back", func() bool { return log.count("the store is back") == 1 })
+	if r.Stats().StoreAway {
+		t.Error("the store is still said to be away")
+	}
 }
 
 func TestABatchWhoseAnswerWasLostIsNotCountedTwice(t *testing.T) {

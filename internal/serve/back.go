@@ -7,36 +7,26 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/control"
 	"github.com/gatepost-mail/gatepost/internal/gate"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
-	"github.com/gatepost-mail/gatepost/internal/observe"
 	"github.com/gatepost-mail/gatepost/internal/signing"
-	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/web"
 )
 
 // A back is what runs behind the gate as long as the program does. Where it is kept is fixed at the start.
 type back struct {
-	metrics  *metrics.Metrics
-	store    *watchedStore
-	recorder *observe.Recorder
-	keys     atomic.Pointer[keys] // nil where nothing was ever signed
-	socket   net.Listener         // of the control socket
+	metrics *metrics.Metrics
+	memory  *memory
+	keys    *signing.Directory
+	rotor   *signing.Rotor
+	socket  net.Listener // of the control socket
 
-	ctx    context.Context // of tasks
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
-}
-
-// keys are a key directory, and who looks after it.
-type keys struct {
-	dir   *signing.Directory
-	rotor *signing.Rotor
 }
 
 // openBack takes over the state directory.
@@ -45,13 +35,10 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
 	}
-	b := &back{metrics: m, store: newStore(c.StoreURL()), cancel: func() {}}
+	b := &back{metrics: m, cancel: func() {}}
 	var err error
-	b.recorder, err = observe.Open(filepath.Join(c.StateDir, "journal"), observe.Options{
-		Store: b.store, Retention: retention(c.Store), MaxBytes: int64(c.Store.JournalBytes), Log: s.log,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("state_dir: %w", err)
+	if b.memory, err = openMemory(c, s.log); err != nil {
+		return nil, err
 	}
 	if b.socket, err = control.Listen(filepath.Join(c.StateDir, control.SocketName)); err != nil {
 		b.close(context.Background())
@@ -64,15 +51,8 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	return b, nil
 }
 
-func retention(c config.Store) store.Retention {
-	return store.Retention{Decisions: c.Messages, DecisionAge: time.Duration(c.MessageAge), Observations: time.Duration(c.ObservationAge)}
-}
-
-// openKeys opens the key directory, once there is something to sign for.
+// openKeys opens the key directory, though nothing may be signed yet: a reload can change that.
 func (b *back) openKeys(s *state) error {
-	if len(s.config.Signing.Domains) == 0 || b.keys.Load() != nil {
-		return nil
-	}
 	dir, err := signing.OpenDirectory(s.config.KeyDir())
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
@@ -85,31 +65,12 @@ func (b *back) openKeys(s *state) error {
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
-	b.keys.Store(&keys{dir, rotor})
+	b.keys, b.rotor = dir, rotor
 	// Keys that are new here, as after an import, sign only when DNS has shown them. Mail does not wait for that for long.
 	ctx, cancel := context.WithTimeout(context.Background(), firstLook)
 	defer cancel()
 	if _, err := rotor.Tick(ctx, time.Now()); err != nil {
 		s.log.Warn("not every key could be looked at", "error", err.Error())
-	}
-	return nil
-}
-
-// reloadKeys takes over what a configuration that is read again says of keys. If it is the first that has any, somebody looks after them
-// from now on.
-func (b *back) reloadKeys(next *state) error {
-	if k := b.keys.Load(); k != nil {
-		o, err := next.rotorOptions(k.dir)
-		if err != nil {
-			return err
-		}
-		return k.rotor.Reload(o)
-	}
-	if err := b.openKeys(next); err != nil {
-		return err
-	}
-	if k := b.keys.Load(); k != nil {
-		b.tasks.Go(func() { k.rotor.Run(b.ctx) })
 	}
 	return nil
 }
@@ -131,13 +92,13 @@ func (s *state) rotorOptions(dir *signing.Directory) (signing.Options, error) {
 
 // start runs what works beside the mail.
 func (b *back) start(ctx context.Context, s *Server) {
-	b.ctx, b.cancel = context.WithCancel(ctx)
-	ctx = b.ctx
+	ctx, b.cancel = context.WithCancel(ctx)
 	b.metrics.Attach(s.sources())
 	b.tasks.Go(func() { control.ServeOn(ctx, b.socket, s) })
-	if k := b.keys.Load(); k != nil {
-		b.tasks.Go(func() { k.rotor.Run(ctx) })
+	if b.memory != nil {
+		b.tasks.Go(func() { b.memory.allowed.Run(ctx) })
 	}
+	b.tasks.Go(func() { b.rotor.Run(ctx) })
 	for _, a := range s.running.config.Web.Listen {
 		b.tasks.Go(func() { s.serveWeb(ctx, a) })
 	}
@@ -177,7 +138,5 @@ func (b *back) close(ctx context.Context) error {
 		b.socket.Close()
 	}
 	b.tasks.Wait()
-	err := b.recorder.Close(ctx)
-	b.store.Close()
-	return err
+	return b.memory.close(ctx)
 }

@@ -8,19 +8,14 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
-// A watchedStore remembers how the last attempt to write went. A gate starts and runs without its store.
+// A watchedStore remembers how the last attempt to use the store went.
 type watchedStore struct {
-	store.Store // opened when it is needed, and anew after it broke or was moved away
+	kept store.Store
 
 	mu  sync.Mutex
 	err error
 }
 
-func newStore(address string) *watchedStore {
-	return &watchedStore{Store: store.Keep(address, store.Options{Create: true})}
-}
-
-// did remembers how an attempt went.
 func (w *watchedStore) did(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -28,7 +23,7 @@ func (w *watchedStore) did(err error) error {
 	return err
 }
 
-// down says why the store could not be written when that was last tried; nil if it could. It does not wait for the store.
+// down says why the store could not be used when that was last tried; nil if it could.
 func (w *watchedStore) down() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -37,11 +32,25 @@ func (w *watchedStore) down() error {
 
 // AddBatch implements [observe.Store].
 func (w *watchedStore) AddBatch(ctx context.Context, b store.Batch) error {
-	return w.did(w.Store.AddBatch(ctx, b))
+	return w.did(w.kept.AddBatch(ctx, b))
 }
 
 // Prune implements [observe.Store].
 func (w *watchedStore) Prune(ctx context.Context, r store.Retention, now time.Time) (bool, error) {
-	done, err := w.Store.Prune(ctx, r, now)
+	done, err := w.kept.Prune(ctx, r, now)
 	return done, w.did(err)
 }
+
+// Exceptions implements [exceptions.Source].
+func (w *watchedStore) Exceptions(ctx context.Context) ([]store.Exception, error) {
+	all, err := w.kept.Exceptions(ctx)
+	return all, w.did(err)
+}
+
+// ExceptionsVersion implements [exceptions.Source].
+func (w *watchedStore) ExceptionsVersion(ctx context.Context) (int64, error) {
+	version, err := w.kept.ExceptionsVersion(ctx)
+	return version, w.did(err)
+}
+
+func (w *watchedStore) close() error { return w.kept.Close() }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -16,11 +15,6 @@ const (
 
 	insertDecision = `INSERT INTO decisions (id, time, reference, author_domain, envelope_domain, verdict, rule, document)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-
-	countObservation = `INSERT INTO observations (day, hash, count, author_domain, envelope_domain, helo_domain, source_ip, spf, spf_helo,
-			dkim, arc, dmarc, policy_domain, policy, disposition, record, aligned_spf, aligned_dkim, verdict, rule, mode, done)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
-		ON CONFLICT (day, hash) DO UPDATE SET count = observations.count + excluded.count`
 
 	countUse = `UPDATE exceptions SET uses = uses + $1, last_used = CASE WHEN last_used < $2 THEN $2 ELSE last_used END WHERE id = $3`
 )
@@ -92,38 +86,6 @@ func (d *database) addDecisions(ctx, run context.Context, tx *sql.Tx, decisions 
 		}
 		_, err = insert.ExecContext(run, row.ID, micros(row.Time), row.Reference, row.AuthorDomain, row.EnvelopeDomain,
 			row.Verdict, row.Rule, string(document))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *database) addCounts(ctx, run context.Context, tx *sql.Tx, counts []Count) error {
-	insert := tx.StmtContext(run, d.observation)
-	defer insert.Close()
-	var bytes []byte
-	for i := range counts {
-		if i%patience == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var o Observation
-		bytes, _ = counts[i].AppendBinary(bytes[:0])
-		if err := o.UnmarshalBinary(bytes); err != nil {
-			return err
-		}
-		hash := sha256.Sum256(bytes)
-		dkim, err := json.Marshal(o.DKIM)
-		if err != nil {
-			return err
-		}
-		ip := ""
-		if o.SourceIP.IsValid() {
-			ip = o.SourceIP.String()
-		}
-		_, err = insert.ExecContext(run, days(o.Day), hash[:16], counts[i].Count, o.AuthorDomain, o.EnvelopeDomain, o.HeloDomain, ip,
-			o.SPF, o.SPFHelo, string(dkim), o.ARC, o.DMARC, o.PolicyDomain, o.Policy, o.Disposition, o.Record,
-			number(o.AlignedSPF), number(o.AlignedDKIM), o.Verdict, o.Rule, o.Mode, o.Done)
 		if err != nil {
 			return err
 		}

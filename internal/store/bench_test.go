@@ -54,3 +54,37 @@ func BenchmarkAddBatch(b *testing.B) {
 		}
 	}
 }
+
+// A flood: every message has names of its own, once the day has as many rows as it may, and while it has not.
+func BenchmarkAddFlood(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		most int
+	}{{"bounded", 1000}, {"unbounded", 1 << 30}} {
+		b.Run(c.name, func(b *testing.B) {
+			s := opened(b, filepath.Join(b.TempDir(), "gatepost.db"), store.Options{Create: true, Observations: c.most})
+			b.ReportAllocs()
+			for n, number := 0, int64(1); n < b.N; number++ {
+				batch := store.Batch{Source: "bench", Number: number}
+				for range 500 {
+					d := flood(n)
+					n++
+					batch.Decisions = append(batch.Decisions, d)
+					batch.Counts = append(batch.Counts, store.Count{Observation: store.Observe(&d), Count: 1})
+				}
+				if err := s.AddBatch(b.Context(), batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// flood is the nth message of a sender who makes up a name wherever it can.
+func flood(n int) store.Decision {
+	d := message(n)
+	domain := fmt.Sprintf("x%d.example", n)
+	d.Helo, d.EnvelopeDomain, d.AuthorDomain, d.PolicyDomain, d.DKIM[0].SDID = domain, domain, domain, domain, domain
+	d.ClientIP = netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, byte(n >> 16), byte(n >> 8), byte(n), 15: 1})
+	return d
+}

@@ -225,13 +225,3 @@ func list[T any](n int) []T {
 	}
 	return make([]T, n)
 }
-
-// lower leaves alone what is no ASCII, as DNS does.
-func lower(s string) string {
-	for i := 0; i < len(s); i++ {
-		if 'A' <= s[i] && s[i] <= 'Z' {
-			return strings.ToLower(s)
-		}
-	}
-	return s
-}

@@ -14,14 +14,19 @@ type database struct {
 	ready   func() error      // nil if what is written now will be found again
 	explain func(error) error // says in whose words the engine speaks what went wrong and how to mend it
 
-	decision, observation *sql.Stmt // of write
+	observations int64 // that a day may have
+
+	decision, again, observation *sql.Stmt // of write
 }
 
 func (d *database) prepare(ctx context.Context) (err error) {
 	if d.decision, err = d.write.PrepareContext(ctx, insertDecision); err != nil {
 		return err
 	}
-	d.observation, err = d.write.PrepareContext(ctx, countObservation)
+	if d.again, err = d.write.PrepareContext(ctx, countAgain); err != nil {
+		return err
+	}
+	d.observation, err = d.write.PrepareContext(ctx, insertObservation)
 	return err
 }
 

@@ -30,6 +30,7 @@ type Observation struct {
 	Rule           string      `json:"rule"`
 	Mode           string      `json:"mode"`
 	Done           string      `json:"done"`
+	Folded         int64       `json:"folded,omitempty"` // how much was given up for want of room, as Fold says
 }
 
 // A Count is how many messages had one Observation.
@@ -38,11 +39,11 @@ type Count struct {
 	Count int64 `json:"count"`
 }
 
-// Observe gives what is counted of a decision.
+// Observe gives what is counted of a decision. What should be a domain and is none is [Invalid], lest each be a row.
 func Observe(d *Decision) Observation {
 	o := Observation{
-		Day: day(d.Time), AuthorDomain: d.AuthorDomain, EnvelopeDomain: d.EnvelopeDomain, HeloDomain: lower(d.Helo), SourceIP: d.ClientIP,
-		DKIM: canonical(d.DKIM), ARC: d.ARC, DMARC: d.DMARC, PolicyDomain: d.PolicyDomain, Policy: d.Policy, Disposition: d.Disposition,
+		Day: day(d.Time), AuthorDomain: name(d.AuthorDomain), EnvelopeDomain: name(d.EnvelopeDomain), HeloDomain: name(d.Helo), SourceIP: d.ClientIP,
+		DKIM: named(d.DKIM), ARC: d.ARC, DMARC: d.DMARC, PolicyDomain: d.PolicyDomain, Policy: d.Policy, Disposition: d.Disposition,
 		Record: d.Record, AlignedSPF: d.AlignedSPF, AlignedDKIM: d.AlignedDKIM, Verdict: d.Verdict, Rule: d.Rule, Mode: d.Mode, Done: d.Done,
 	}
 	for _, s := range d.SPF {
@@ -59,12 +60,22 @@ func Observe(d *Decision) Observation {
 // day is the day in UTC: reports have days of UTC (RFC 9990 2.1).
 func day(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
 
-// canonical sorts the signatures, so that the order in a header does not make two Observations of one.
+// named gives signatures by whoever could have a name.
+func named(signatures []Signature) []Signature {
+	all := list[Signature](min(len(signatures), maxSignatures))
+	for i := range all {
+		selector, _ := labels(signatures[i].Selector)
+		all[i] = Signature{Result: signatures[i].Result, SDID: name(signatures[i].SDID), Selector: selector}
+	}
+	return canonical(all)
+}
+
+// canonical sorts signatures in place, so that the order in a header does not make two Observations of one, and keeps each once.
 func canonical(signatures []Signature) []Signature {
-	sorted := slices.SortedFunc(slices.Values(signatures[:min(len(signatures), maxSignatures)]), func(a, b Signature) int {
+	slices.SortFunc(signatures, func(a, b Signature) int {
 		return cmp.Or(cmp.Compare(a.SDID, b.SDID), cmp.Compare(a.Selector, b.Selector), cmp.Compare(a.Result, b.Result))
 	})
-	return slices.Compact(sorted)
+	return slices.Compact(signatures)
 }
 
 // fields goes through the members in an order that never changes, as a Decision's does.
@@ -89,6 +100,7 @@ func (o *Observation) fields(c *coder) {
 	c.text(&o.Rule, maxWord)
 	c.text(&o.Mode, maxWord)
 	c.text(&o.Done, maxWord)
+	c.number(&o.Folded)
 }
 
 // AppendBinary appends the observation. Equal ones have equal bytes. It never fails.

@@ -35,20 +35,35 @@ func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done 
 			}
 		}
 		if r.Observations > 0 {
-			res, err := tx.ExecContext(ctx, `DELETE FROM observations WHERE (day, hash) IN
-				(SELECT day, hash FROM observations WHERE day < $1 LIMIT $2)`, days(now.Add(-r.Observations)), prunedAtOnce)
+			all, err := pruneObservations(ctx, tx, days(now.Add(-r.Observations)))
 			if err != nil {
 				return err
 			}
-			if n, err := res.RowsAffected(); err != nil || n == prunedAtOnce {
-				done = false
-			}
+			done = done && all
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM sources WHERE at < $1`, micros(now.Add(-sourceAge)))
 		return err
 	})
 	return done && err == nil, err
 }
+
+// pruneObservations deletes those of days before one, and tells whether that was all.
+func pruneObservations(ctx context.Context, tx *sql.Tx, before int64) (all bool, err error) {
+	res, err := tx.ExecContext(ctx, `DELETE FROM observations WHERE (day, hash) IN
+		(SELECT day, hash FROM observations WHERE day < $1 LIMIT $2)`, before, prunedAtOnce)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	if err != nil || n == prunedAtOnce {
+		return false, err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM observation_days WHERE day < $1`, before)
+	return true, err
+}
+
+// The + has the rows read in the order of their IDs: the first is soon found, while those that the index on time gives are many.
+const firstYoung = `SELECT id FROM decisions WHERE +time >= $1 ORDER BY id LIMIT 1`
 
 // lastToPrune is the ID of the last decision that is to go. They came in about the order of their times, so that the first young
 // one ends what is old.
@@ -63,8 +78,7 @@ func (d *database) lastToPrune(ctx context.Context, tx *sql.Tx, r Retention, now
 	}
 	if r.DecisionAge > 0 {
 		young := last + 1
-		err := tx.QueryRowContext(ctx, `SELECT id FROM decisions WHERE time >= $1 ORDER BY id LIMIT 1`,
-			micros(now.Add(-r.DecisionAge))).Scan(&young)
+		err := tx.QueryRowContext(ctx, firstYoung, micros(now.Add(-r.DecisionAge))).Scan(&young)
 		if err != nil && err != sql.ErrNoRows {
 			return 0, err
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -41,7 +42,7 @@ func connectSQLite(ctx context.Context, path string, o Options) (_ *database, er
 	if err := fileSQLite(path, o.Create); err != nil {
 		return nil, err
 	}
-	d := &database{explain: func(err error) error {
+	d := &database{observations: int64(cmp.Or(o.Observations, DefaultObservations)), explain: func(err error) error {
 		if errors.Is(err, ErrNoException) {
 			return err
 		}

@@ -19,17 +19,17 @@ func opened(t testing.TB, address string, o store.Options) store.Store {
 }
 
 func TestSQLiteKeepsThePromises(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Place {
+	storetest.Run(t, func(t *testing.T, o store.Options) storetest.Place {
 		path := filepath.Join(t.TempDir(), "odd name%20?#&.db")
-		return func(t *testing.T) store.Store { return opened(t, path, store.Options{Create: true}) }
+		return func(t *testing.T) store.Store { return opened(t, path, o) }
 	})
 }
 
 func TestAKeptSQLiteKeepsThePromises(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Place {
+	storetest.Run(t, func(t *testing.T, o store.Options) storetest.Place {
 		path := filepath.Join(t.TempDir(), "gatepost.db")
 		return func(t *testing.T) store.Store {
-			s := store.Keep("sqlite:"+path, store.Options{Create: true})
+			s := store.Keep("sqlite:"+path, o)
 			t.Cleanup(func() { s.Close() })
 			return s
 		}

@@ -20,10 +20,11 @@ import (
 
 // A Store is an engine. Its methods are safe for concurrent use. What cannot be done now, but perhaps later, is an error as well.
 type Store interface {
-	// AddBatch writes the whole batch or nothing of it. A batch that the store has seen before changes nothing.
+	// AddBatch writes the whole batch or nothing of it. A batch that the store has seen before changes nothing. When a day has
+	// nearly as many Observations as it may, those that are new are folded; their messages are counted all the same.
 	AddBatch(ctx context.Context, b Batch) error
 
-	// Decisions gives the last ones that the filter lets through, in the order in which they came into the store.
+	// Decisions gives those that the filter lets through, in the order in which they came into the store.
 	Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error)
 
 	// Observations gives the counts that the filter lets through, by day and then by Author Domain.
@@ -74,6 +75,7 @@ type DecisionFilter struct {
 	Since     time.Time
 	After     int64 // the ID of a decision
 	Limit     int   // the last so many; 1000 if zero
+	Oldest    bool  // the first so many, instead
 }
 
 // An ObservationFilter lets through what every member that is set asks for.
@@ -101,9 +103,13 @@ var (
 	ErrURL         = errors.New("not the address of a store")
 )
 
+// DefaultObservations is how many a day has: more than the mail of most sites, and half an hour of a flood of made up names.
+const DefaultObservations = 1_000_000
+
 // Options say how to open a store.
 type Options struct {
-	Create bool // make it where there is none, and bring its tables up to date
+	Create       bool // make it where there is none, and bring its tables up to date
+	Observations int  // of a day: what is new is folded as they near it; [DefaultObservations] if zero
 }
 
 // Open opens the store that an address names: "sqlite:/path/to/file.db", or the path alone.

@@ -3,6 +3,7 @@ package docs
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
 const root = "../.."
@@ -76,7 +79,35 @@ func workplace(t *testing.T) string {
 	if err := os.Symlink(docs, filepath.Join(dir, "docs")); err != nil {
 		t.Fatal(err)
 	}
+	remember(t, filepath.Join(dir, "state"))
 	return dir
+}
+
+// remember makes the store that a gate would have after some mail.
+func remember(t *testing.T, state string) {
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), filepath.Join(state, "gatepost.db"), store.Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	text, err := os.ReadFile(filepath.Join("testdata", "decisions.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := store.Batch{Source: "documents", Number: 1}
+	for line := range bytes.Lines(text) {
+		var d store.Decision
+		if err := json.Unmarshal(line, &d); err != nil {
+			t.Fatal(err)
+		}
+		b.Decisions = append(b.Decisions, d)
+	}
+	if err := s.AddBatch(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func read(t *testing.T, document string) []step {
@@ -111,7 +142,8 @@ func read(t *testing.T, document string) []step {
 func run(t *testing.T, dir, path, command string) (string, int) {
 	cmd := exec.Command("bash", "-c", command)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+path+":"+os.Getenv("PATH"), "TZ=UTC", "NO_COLOR=1", "COLUMNS=80")
+	cmd.Env = append(os.Environ(), "PATH="+path+":"+os.Getenv("PATH"), "TZ=UTC", "NO_COLOR=1", "COLUMNS=80",
+		"STATE_DIRECTORY="+filepath.Join(dir, "state"))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()

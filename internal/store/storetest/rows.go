@@ -33,7 +33,9 @@ func decisionBounded(t *testing.T, open Place) {
 		Policy: long, Disposition: long, Record: long, Verdict: long, Rule: long, Mode: long, Done: long, Reason: long,
 		Watched: slices.Repeat([]store.Watched{{Rule: long, Action: long}}, 100),
 	}
-	add(t, s, batch("a", 1, d))
+	b := batch("a", 1, d)
+	b.Counts[0].AuthorDomain = long
+	add(t, s, b)
 	got := find(t, s, store.DecisionFilter{})[0]
 	if got.MoreRecipients != int64(100-len(got.Recipients)) || len(got.Recipients) == 0 {
 		t.Errorf("%d recipients and %d more", len(got.Recipients), got.MoreRecipients)
@@ -66,7 +68,7 @@ func decisionBounded(t *testing.T, open Place) {
 	if size > store.MaxEncoded {
 		t.Errorf("a decision of %d bytes was kept", size)
 	}
-	if n := observed(t, s, store.ObservationFilter{}); len(n) != 1 || len(n[0].AuthorDomain) > 255 {
+	if n := observed(t, s, store.ObservationFilter{}); len(n) != 1 || n[0].AuthorDomain == "" || len(n[0].AuthorDomain) > 255 {
 		t.Errorf("got %d observations", len(n))
 	}
 }
@@ -93,14 +95,28 @@ func decisionFilters(t *testing.T, open Place) {
 		{"rule", store.DecisionFilter{Rule: "spf-softfail"}, "ref2 ref3 ref4"},
 		{"reference", store.DecisionFilter{Reference: "ref3"}, "ref3"},
 		{"since", store.DecisionFilter{Since: noon.Add(3 * time.Second)}, "ref3 ref4"},
+		{"since, of one verdict", store.DecisionFilter{Since: noon.Add(time.Second), Verdict: "accept"}, "ref1"},
+		{"since a moment to come", store.DecisionFilter{Since: noon.Add(time.Hour)}, ""},
 		{"after", store.DecisionFilter{After: 2}, "ref3 ref4"},
-		{"the first after", store.DecisionFilter{After: 1, Limit: 2}, "ref2 ref3"},
+		{"the last after", store.DecisionFilter{After: 1, Limit: 2}, "ref3 ref4"},
+		{"the first after", store.DecisionFilter{After: 1, Limit: 2, Oldest: true}, "ref2 ref3"},
+		{"the first", store.DecisionFilter{Limit: 2, Oldest: true}, "ref1 ref2"},
 		{"two at once", store.DecisionFilter{Domain: "example.net", After: 2}, "ref3"},
 		{"none", store.DecisionFilter{Domain: "example.net", Verdict: "accept"}, ""},
 	} {
 		if got := references(find(t, s, c.filter)); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// Where several programs write, or one was away for a while, decisions do not come in the order of their times.
+func decisionsLate(t *testing.T, open Place) {
+	s := open(t)
+	add(t, s, batch("a", 1, decision(5), decision(2), decision(4)))
+	add(t, s, batch("b", 1, decision(1), decision(6), decision(3)))
+	if got := references(find(t, s, store.DecisionFilter{Since: noon.Add(4 * time.Second)})); got != "ref5 ref4 ref6" {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -193,7 +209,9 @@ func injection(t *testing.T, open Place) {
 	odd := `x'); DROP TABLE decisions; --"%_\`
 	d := decision(1)
 	d.AuthorDomain, d.Reference, d.Rule = odd, odd, odd
-	add(t, s, batch(odd, 1, d))
+	b := batch(odd, 1, d)
+	b.Counts[0].AuthorDomain = odd
+	add(t, s, b)
 	if got := find(t, s, store.DecisionFilter{Domain: odd, Reference: odd, Rule: odd}); len(got) != 1 || got[0].Rule != odd {
 		t.Errorf("got %+v", got)
 	}

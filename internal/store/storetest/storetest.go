@@ -14,8 +14,22 @@ import (
 // A Place is where a store is. Each call opens it once more, as another process would.
 type Place func(t *testing.T) store.Store
 
-// Run runs every test with a store of its own, empty at first.
-func Run(t *testing.T, empty func(t *testing.T) Place) {
+// Run runs every test with a store of its own, empty at first, that is opened with the options that the test names.
+func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
+	for name, test := range map[string]func(*testing.T, Place){
+		"AFloodOfNamesStaysWithinTheBoundAndCountsExactly": floodBounded,
+		"AFloodInOneBatchStaysWithinTheBound":              floodBatch,
+		"AFloodByManyWritersStaysWithinTheBound":           floodWriters,
+		"AFloodGivesUpWhatItMakesUpAndNoMore":              floodHelo,
+		"WhatWasKnownBeforeAFloodIsCountedAsItWas":         floodKnown,
+		"AFloodDoesNotReachAnotherDay":                     floodDay,
+		"ADayThatWasDeletedHasRoomAgain":                   floodPruned,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, empty(t, store.Options{Create: true, Observations: bound}))
+		})
+	}
 	for name, test := range map[string]func(*testing.T, Place){
 		"BatchCountsOnceHoweverOftenItComes":           batchOnce,
 		"BatchIsWrittenWholeOrNotAtAll":                batchWhole,
@@ -23,6 +37,7 @@ func Run(t *testing.T, empty func(t *testing.T) Place) {
 		"DecisionComesBackAsItWent":                    decisionWhole,
 		"DecisionIsCutToItsBounds":                     decisionBounded,
 		"DecisionsAreFiltered":                         decisionFilters,
+		"LateDecisionsAreFoundByTheirTime":             decisionsLate,
 		"NumbersOfDecisionsGrowForEver":                decisionNumbers,
 		"EqualObservationsAreAddedUp":                  observationsAdd,
 		"ObservationsAreFiltered":                      observationFilters,
@@ -42,7 +57,10 @@ func Run(t *testing.T, empty func(t *testing.T) Place) {
 		"NumbersOfExceptionsAreNotGivenTwice":          exceptionNumbers,
 		"TheContextThatEndedStopsEverythingButNoState": contextEnds,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, empty(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they wait for the disk
+			test(t, empty(t, store.Options{Create: true}))
+		})
 	}
 }
 
