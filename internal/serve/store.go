@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -8,18 +9,19 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
-// A watchedStore remembers how the last attempt to use the store went.
+// A watchedStore remembers how the last attempts to use the store went. A store that can be read may be one that cannot be written, as
+// where another program has it locked: neither says anything of the other.
 type watchedStore struct {
 	kept store.Store
 
-	mu  sync.Mutex
-	err error
+	mu            sync.Mutex
+	read, written error
 }
 
-func (w *watchedStore) did(err error) error {
+func (w *watchedStore) did(what *error, err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.err = err
+	*what = err
 	return err
 }
 
@@ -27,30 +29,30 @@ func (w *watchedStore) did(err error) error {
 func (w *watchedStore) down() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.err
+	return cmp.Or(w.written, w.read)
 }
 
 // AddBatch implements [observe.Store].
 func (w *watchedStore) AddBatch(ctx context.Context, b store.Batch) error {
-	return w.did(w.kept.AddBatch(ctx, b))
+	return w.did(&w.written, w.kept.AddBatch(ctx, b))
 }
 
 // Prune implements [observe.Store].
 func (w *watchedStore) Prune(ctx context.Context, r store.Retention, now time.Time) (bool, error) {
 	done, err := w.kept.Prune(ctx, r, now)
-	return done, w.did(err)
+	return done, w.did(&w.written, err)
 }
 
 // Exceptions implements [exceptions.Source].
 func (w *watchedStore) Exceptions(ctx context.Context) ([]store.Exception, error) {
 	all, err := w.kept.Exceptions(ctx)
-	return all, w.did(err)
+	return all, w.did(&w.read, err)
 }
 
 // ExceptionsVersion implements [exceptions.Source].
 func (w *watchedStore) ExceptionsVersion(ctx context.Context) (int64, error) {
 	version, err := w.kept.ExceptionsVersion(ctx)
-	return version, w.did(err)
+	return version, w.did(&w.read, err)
 }
 
 func (w *watchedStore) close() error { return w.kept.Close() }
