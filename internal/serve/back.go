@@ -57,11 +57,7 @@ func (b *back) openKeys(s *state) error {
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
-	o, err := s.rotorOptions(dir)
-	if err != nil {
-		return err
-	}
-	rotor, err := signing.NewRotor(o)
+	rotor, err := signing.NewRotor(s.rotorOptions(dir))
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
@@ -78,16 +74,8 @@ func (b *back) openKeys(s *state) error {
 // firstLook bounds the time that is taken to look at keys before mail is.
 const firstLook = 5 * time.Second
 
-func (s *state) rotorOptions(dir *signing.Directory) (signing.Options, error) {
-	settings, _, err := s.config.Signing.Settings()
-	if err != nil {
-		return signing.Options{}, err
-	}
-	publisher, err := signing.NewUpdates(s.config.Signing.NSUpdate)
-	if err != nil {
-		return signing.Options{}, fmt.Errorf("signing.nsupdate: %w", err)
-	}
-	return signing.Options{Directory: dir, Settings: settings, Views: s.views, Publisher: publisher, Log: s.log}, nil
+func (s *state) rotorOptions(dir *signing.Directory) signing.Options {
+	return signing.Options{Directory: dir, Settings: s.signing, Views: s.views, Publisher: s.updates, Log: s.log}
 }
 
 // start runs what works beside the mail.

@@ -38,6 +38,7 @@ type Server struct {
 	pid       int
 	started   time.Time
 	listening []string
+	sessions  int // at once, at most
 
 	reloading sync.Mutex // one at a time
 
@@ -97,6 +98,7 @@ func Run(ctx context.Context, o Options, signals Signals) error {
 		return err
 	}
 	s.take(first)
+	s.sessions = first.config.MaxSessions
 	options := gate.Options{MaxSessions: first.config.MaxSessions, IdleTimeout: time.Duration(first.config.IdleTimeout), Metrics: m}
 	if s.back.memory != nil {
 		options.Recorder = s.back.memory.recorder

@@ -3,6 +3,7 @@ package serve
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -282,4 +283,51 @@ func TestSigningIsSwitchedOnByAReload(t *testing.T) {
 	if reply, _ := r.send(t, "127.0.0.1", "a@example.net"); !strings.HasPrefix(reply, "550 5.7.1 This message cannot be signed: example.net is not a domain") {
 		t.Errorf("a domain that is not ours: reply %q", reply)
 	}
+}
+
+func TestCheckFindsWhatServeWouldFind(t *testing.T) {
+	for name, c := range map[string]struct{ more, want string }{
+		"no secret":        {"[signing]\ndomains = [\"example.org\"]\n[[signing.nsupdate]]\nzone = \"example.org\"\nserver = \"127.0.0.1:1\"\nsecret_file = \"none.key\"\n", "none.key"},
+		"keys in a file":   {"[signing]\nkeys = \"zone\"\n", "signing.keys: "},
+		"a network of all": {"own_networks = [\"0.0.0.0/0\"]\n", "own_networks \"0.0.0.0/0\": mail from there would not be verified"},
+		"a sealer of all":  {"[arc]\ntrusted_sealers = [\"*.example.com\"]\n", "arc.trusted_sealers \"*.example.com\": not a domain"},
+	} {
+		r := prepare(t, c.more)
+		err := Check(Options{Path: r.config, Log: r.log})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), r.config+":") {
+			t.Errorf("%s: got %v, want an error that names the file and holds %q", name, err, c.want)
+		}
+	}
+}
+
+func TestDomainWithoutAKeyIsAProblem(t *testing.T) {
+	r := prepare(t, "[signing]\ndomains = [\"example.org\"]\n")
+	r.start(t)
+	s, err := r.control().Status(context.Background())
+	if err != nil || !strings.Contains(strings.Join(s.Problems, "\n"), "no key signs for example.org") {
+		t.Errorf("got %v, %v, want a problem that names example.org", s.Problems, err)
+	}
+}
+
+func TestStoreThatCanOnlyBeReadIsAway(t *testing.T) {
+	w := &watchedStore{}
+	w.wrote(errors.New("database is locked"))
+	w.read(nil)
+	if err := w.down(); err == nil {
+		t.Error("a store that cannot be written is called well because it can be read")
+	}
+	w.wrote(nil)
+	if err := w.down(); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRelativeStoreCountsFromTheConfiguration(t *testing.T) {
+	r := prepare(t, "store.url = \"sqlite:own.db\"\n")
+	r.start(t)
+	r.deliver(t)
+	eventually(t, r, "the store beside the configuration", func() bool {
+		_, err := os.Stat(filepath.Join(r.dir, "own.db"))
+		return err == nil
+	})
 }

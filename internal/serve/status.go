@@ -20,7 +20,7 @@ func (s *Server) Status(ctx context.Context) control.Status {
 	g := s.gate.Stats()
 	status := control.Status{
 		Version: version(), PID: s.pid, Started: s.started, Config: s.o.Path, ConfigRead: read, Listening: s.listening,
-		Policy: running.config.Policy, Mode: running.config.Mode, Sessions: g.Sessions, MaxSessions: running.config.MaxSessions,
+		Policy: running.config.Policy, Mode: running.config.Mode, Sessions: g.Sessions, MaxSessions: s.sessions,
 		Messages: g.Messages, Refused: g.Refused, Signing: running.config.Signing.Domains, Pending: s.back.memory.pending(),
 	}
 	if failed != nil {
@@ -46,17 +46,24 @@ func (s *Server) checks() []web.Check {
 	checks := []web.Check{
 		{Name: "listeners", Look: func(context.Context) error { return s.stopped() }},
 		{Name: "dns", Look: func(ctx context.Context) error { return web.DNS(s.state().dns).Look(ctx) }},
-		{Name: "keys", Look: func(context.Context) error { return s.back.keyTrouble() }},
+		{Name: "keys", Look: func(context.Context) error { return s.back.keyTrouble(s.state().sdids) }},
 	}
 	return append(checks, s.back.memory.checks()...)
 }
 
-// keyTrouble names a key that signs, or should, and is not in DNS as it must be.
-func (b *back) keyTrouble() error {
+// keyTrouble names a domain whose mail leaves without a signature, and a key that signs, or should, and is not in DNS as it must be.
+func (b *back) keyTrouble(sdids []string) error {
 	var problems []error
+	signed := map[string]bool{}
 	for _, k := range b.rotor.States() {
+		signed[k.Domain] = signed[k.Domain] || k.InUse
 		if k.Configured && k.State == signing.Signing && !k.InUse {
 			problems = append(problems, web.Degraded(fmt.Sprintf("the key %s does not sign: DNS says %s", k.Name(k.Domain), k.Check)))
+		}
+	}
+	for _, domain := range sdids {
+		if !signed[domain] {
+			problems = append(problems, web.Degraded(fmt.Sprintf("no key signs for %s; see gatepost keys status", domain)))
 		}
 	}
 	return errors.Join(problems...)

@@ -9,19 +9,26 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
-// A watchedStore remembers how the last attempts to use the store went. A store that can be read may be one that cannot be written, as
-// where another program has it locked: neither says anything of the other.
+// A watchedStore remembers how the last attempts to use the store went.
 type watchedStore struct {
 	kept store.Store
 
-	mu            sync.Mutex
-	read, written error
+	mu      sync.Mutex
+	writing error // a store that can be read may not be one that can be written
+	reading error
 }
 
-func (w *watchedStore) did(what *error, err error) error {
+func (w *watchedStore) wrote(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	*what = err
+	w.writing = err
+	return err
+}
+
+func (w *watchedStore) read(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reading = err
 	return err
 }
 
@@ -29,30 +36,30 @@ func (w *watchedStore) did(what *error, err error) error {
 func (w *watchedStore) down() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return cmp.Or(w.written, w.read)
+	return cmp.Or(w.writing, w.reading)
 }
 
 // AddBatch implements [observe.Store].
 func (w *watchedStore) AddBatch(ctx context.Context, b store.Batch) error {
-	return w.did(&w.written, w.kept.AddBatch(ctx, b))
+	return w.wrote(w.kept.AddBatch(ctx, b))
 }
 
 // Prune implements [observe.Store].
 func (w *watchedStore) Prune(ctx context.Context, r store.Retention, now time.Time) (bool, error) {
 	done, err := w.kept.Prune(ctx, r, now)
-	return done, w.did(&w.written, err)
+	return done, w.wrote(err)
 }
 
 // Exceptions implements [exceptions.Source].
 func (w *watchedStore) Exceptions(ctx context.Context) ([]store.Exception, error) {
 	all, err := w.kept.Exceptions(ctx)
-	return all, w.did(&w.read, err)
+	return all, w.read(err)
 }
 
 // ExceptionsVersion implements [exceptions.Source].
 func (w *watchedStore) ExceptionsVersion(ctx context.Context) (int64, error) {
 	version, err := w.kept.ExceptionsVersion(ctx)
-	return version, w.did(&w.read, err)
+	return version, w.read(err)
 }
 
 func (w *watchedStore) close() error { return w.kept.Close() }
