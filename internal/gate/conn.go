@@ -2,8 +2,10 @@ package gate
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -28,8 +30,8 @@ type conn struct {
 	mu        sync.Mutex
 	last      byte // the command of the present packet, or the one before
 	inMessage bool
-	waiting   bool // for a packet to begin
 	draining  bool
+	until     time.Time // draining: when the last message may begin
 	closing   sync.Once
 }
 
@@ -37,6 +39,10 @@ const (
 	writeTimeout = 10 * time.Second
 	closeTimeout = time.Second
 	maxHeldBack  = 64 << 10
+
+	// drainGrace is for messages that have begun for the mail server, which waits for no answer of ours, and whose first packet is still
+	// on its way to us.
+	drainGrace = 200 * time.Millisecond
 )
 
 func newConn(c net.Conn, g *Gate) *conn {
@@ -54,7 +60,13 @@ var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBu
 type network struct{ c *conn }
 
 func (n network) Read(p []byte) (int, error) {
-	n.c.Conn.SetReadDeadline(n.c.deadline)
+	n.c.mu.Lock()
+	deadline := n.c.deadline
+	if n.c.draining && !n.c.inMessage {
+		deadline = n.c.until
+	}
+	n.c.Conn.SetReadDeadline(deadline)
+	n.c.mu.Unlock()
 	return n.c.Conn.Read(p)
 }
 
@@ -102,7 +114,7 @@ func (c *conn) next() error {
 	}
 	prefix, err := c.in.Peek(frameLength + 1)
 	if err != nil {
-		return err
+		return c.over(err)
 	}
 	n, command, err := frame(prefix, c.maxFrame)
 	if err != nil {
@@ -132,14 +144,22 @@ func (c *conn) wait() bool {
 	if c.last == packetEnd {
 		c.inMessage = false
 	}
-	c.waiting = true
-	return c.inMessage || !c.draining
+	return c.inMessage || !c.draining || time.Now().Before(c.until)
+}
+
+// over makes an end of what is no fault: that no message began while there was time.
+func (c *conn) over(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.draining && !c.inMessage && errors.Is(err, os.ErrDeadlineExceeded) {
+		return io.EOF
+	}
+	return err
 }
 
 func (c *conn) begin(command byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.waiting = false
 	c.last = command
 	switch command {
 	case packetMail:
@@ -152,11 +172,10 @@ func (c *conn) begin(command byte) {
 // drain ends the connection as soon as no message is under way.
 func (c *conn) drain() {
 	c.mu.Lock()
-	c.draining = true
-	idle := c.waiting && !c.inMessage
-	c.mu.Unlock()
-	if idle {
-		c.Conn.Close() // wakes the one who waits; that one closes the rest
+	defer c.mu.Unlock()
+	c.draining, c.until = true, time.Now().Add(drainGrace)
+	if !c.inMessage {
+		c.Conn.SetReadDeadline(c.until) // for one who waits
 	}
 }
 

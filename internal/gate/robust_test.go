@@ -124,6 +124,49 @@ func TestDrainLetsAMessageUnderWayEnd(t *testing.T) {
 	}
 }
 
+// For the mail server a message has begun when it has sent MAIL: it waits for no answer.
+func TestDrainTakesAMessageWhoseFirstPacketIsOnItsWay(t *testing.T) {
+	for range 5 { // for what the gate has not read yet when it is told to end
+		d := open(t, Options{}, nil)
+		s := d.connect(t, nil)
+		greet(t, s, mail{})
+		begun := time.Now()
+		must(t, "mail")(s.Mail("a@example.com", ""))
+		done := make(chan struct{})
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			d.gate.Shutdown(ctx)
+			close(done)
+		}()
+		eventually(t, "the drain", func() bool {
+			d.gate.mu.Lock()
+			defer d.gate.mu.Unlock()
+			return d.gate.draining
+		})
+		_, err := s.Rcpt("b@example.org", "")
+		for _, next := range []func() (*milter.Action, error){
+			s.DataStart, func() (*milter.Action, error) { return s.HeaderField("From", " a@example.com", nil) }, s.HeaderEnd,
+			func() (*milter.Action, error) { return s.BodyChunk([]byte("hello\r\n")) },
+		} {
+			if err == nil {
+				_, err = next()
+			}
+		}
+		var action *milter.Action
+		if err == nil {
+			_, action, err = s.End()
+		}
+		switch {
+		case err == nil:
+			wantAction(t, action, milter.ActionAccept)
+		case time.Since(begun) < drainGrace:
+			t.Error(err)
+		}
+		<-done
+	}
+}
+
 func TestDrainIsBounded(t *testing.T) {
 	d := open(t, Options{}, nil)
 	s := d.connect(t, nil)
