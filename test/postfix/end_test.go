@@ -16,15 +16,22 @@ import (
 func TestGateThatEndsFinishesItsMessagesAndItsBooks(t *testing.T) {
 	sideBySide(t)
 	b := setUp(t, "")
+	text := zone
+	for i := range 3 {
+		text += fmt.Sprintf("end%d.example. TXT \"v=spf1 ip4:192.0.2.1 -all\"\n", i)
+	}
+	b.dns.SetZone(t, text)
 	l := startLoad(b.mta.address, 4, 0, mixed("end"))
-	for range 3 {
+	for i := range 3 {
 		l.wait(t, 2, 30)
-		slow := good.begin(t, b.mta.address)
+		domain := fmt.Sprintf("end%d.example", i)
+		slow := sender{ip: "192.0.2.1", helo: "mx.example.com", from: "a@" + domain}.begin(t, b.mta.address)
 		slow.write(t, "DATA\r\n", 354)
+		waitFor(t, "the gate to have the envelope", func() bool { return b.dns.Asked(domain) > 0 })
 		ended := make(chan struct{})
 		go func() { defer close(ended); b.gate.terminate(t) }()
 		waitFor(t, "the gate to stop", func() bool { return !answers(b.gate.address) })
-		slow.write(t, message("slow", fromGood)+".\r\n", 250) // its envelope was there before
+		slow.write(t, message("slow", "From: a@"+domain)+".\r\n", 250)
 		slow.close()
 		<-ended
 		if left := b.gate.journal(t); len(left) != 0 {
