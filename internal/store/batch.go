@@ -43,7 +43,10 @@ func (d *database) AddBatch(ctx context.Context, b Batch) error {
 		if err := d.addCounts(ctx, run, tx, b.Counts); err != nil {
 			return err
 		}
-		for _, u := range b.Uses {
+		for i, u := range b.Uses {
+			if i%patience == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if _, err := tx.ExecContext(run, countUse, u.Count, micros(u.Last), u.Exception); err != nil {
 				return err
 			}
