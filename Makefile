@@ -1,13 +1,15 @@
 # make run    the gate: a milter on 127.0.0.1:8891, with no configuration
 # make test   every check and every test; as root it installs what they need
 #
-# The others: build, lint, cross, bench, fuzz (FUZZTIME=1m a target), deb (dist/gatepost_VERSION_ARCH.deb).
+# The others: build, lint, cross, fuzz (FUZZTIME=1m a target), deb (dist/gatepost_VERSION_ARCH.deb); bench, bench-gate (against rspamd
+# and opendkim with opendmarc), soak (SOAK=1h of mixed mail).
 
 GO       ?= go
 FUZZTIME ?= 1m
+SOAK     ?= 1h
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: run build test lint cross bench fuzz deb
+.PHONY: run build test lint cross bench bench-gate soak fuzz deb
 
 run:
 	$(GO) run ./cmd/gatepost serve
@@ -32,6 +34,13 @@ cross:
 
 bench:
 	$(GO) run ./test/bench
+
+bench-gate:
+	scripts/test-deps rspamd opendkim opendmarc publicsuffix
+	$(GO) run ./test/benchgate
+
+soak:
+	$(GO) run ./test/soak -time $(SOAK)
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) scripts/fuzz

@@ -103,7 +103,7 @@ func runAllowAdd(cmd *cobra.Command, domain string, o *allowFlags) error {
 	x := store.Exception{
 		Domain: domain, Network: o.network.Prefix, SDID: o.sdid, Until: until, Reason: o.reason, Author: o.author, Created: now.UTC().Truncate(time.Microsecond),
 	}
-	if err := exceptions.Check(&x, now); err != nil {
+	if err := exceptions.Check(&x, earlier(now)); err != nil {
 		return err
 	}
 	s, err := o.store.open(cmd.Context(), cmd)
@@ -138,9 +138,10 @@ func allowRemoveCommand() *cobra.Command {
 				if err := s.RemoveException(cmd.Context(), id); err != nil {
 					return err
 				}
-				if !commonFlags(cmd).JSON {
-					fmt.Fprintf(cmd.OutOrStdout(), "%d removed\n", id)
+				if commonFlags(cmd).JSON {
+					return printJSONLine(cmd.OutOrStdout(), map[string]any{"id": id, "removed": true})
 				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%d removed\n", id)
 				return nil
 			})
 		},
@@ -175,20 +176,29 @@ func allowExtendCommand() *cobra.Command {
 		if err != nil {
 			return usageError(cmd, "--until %q: %v", date, err)
 		}
-		if err := exceptions.CheckUntil(until, now); err != nil {
+		if err := exceptions.CheckUntil(until, earlier(now)); err != nil {
 			return err
 		}
 		return changeExceptions(cmd, &o, args, func(s store.Store, id int64) error {
 			if err := s.ExtendException(cmd.Context(), id, until); err != nil {
 				return err
 			}
-			if !commonFlags(cmd).JSON {
-				fmt.Fprintf(cmd.OutOrStdout(), "%d holds until %s\n", id, end(until))
+			if commonFlags(cmd).JSON {
+				return printJSONLine(cmd.OutOrStdout(), map[string]any{"id": id, "until": until})
 			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d holds until %s\n", id, end(until))
 			return nil
 		})
 	}
 	return cmd
+}
+
+// earlier is from when the longest time of an exception counts, though --at may lie ahead.
+func earlier(now time.Time) time.Time {
+	if real := time.Now(); real.Before(now) {
+		return real
+	}
+	return now
 }
 
 // changeExceptions does something to each exception that is named.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/signal"
 	"slices"
 	"strings"
@@ -100,6 +101,9 @@ func runLog(cmd *cobra.Command, o *logFlags) error {
 		last = max(last, found[i].ID)
 	}
 	if !o.follow {
+		if len(found) == 0 && !commonFlags(cmd).JSON {
+			fmt.Fprintln(cmd.ErrOrStderr(), "There are no such decisions.")
+		}
 		return nil
 	}
 	return follow(ctx, s, filter, last, p)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,12 @@ func (c *Config) check() (key string, err error) {
 	}
 	if key, err := c.checkNumbers(); err != nil {
 		return key, err
+	}
+	if c.StateDir == "" {
+		return "state_dir", fmt.Errorf("state_dir: name a folder, or leave the key out")
+	}
+	if err := c.checkNetworks(); err != nil {
+		return "own_networks", err
 	}
 	if len(c.Listen) == 0 {
 		return "listen", fmt.Errorf("listen: there is nothing to listen on; leave the key out for 127.0.0.1:8891")
@@ -96,7 +103,7 @@ func (c *Config) checkNumbers() (key string, err error) {
 		{"store.observation_age", c.Store.ObservationAge, 0, 100 * 365 * 24 * time.Hour},
 	} {
 		if d := time.Duration(k.value); d < k.min || d > k.max {
-			return k.key, fmt.Errorf("%s %v: it must be from %v to %v, written with its unit", k.key, d, k.min, k.max)
+			return k.key, fmt.Errorf("%s %v: it must be from %v to %v, written with its unit", k.key, k.value, Duration(k.min), Duration(k.max))
 		}
 	}
 	return "", nil
@@ -108,6 +115,30 @@ func unlessPreset(err error) error {
 		return err
 	}
 	return fmt.Errorf("policy: %w", err)
+}
+
+// The widest networks that can be one's own.
+const (
+	widestIPv4 = 8
+	widestIPv6 = 16
+)
+
+// checkNetworks refuses what switches verification off, and writes IPv4 networks as such.
+func (c *Config) checkNetworks() error {
+	for i, n := range c.OwnNetworks {
+		widest := widestIPv6
+		if n.Addr().Is4In6() && n.Bits() >= 96 {
+			n = netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-96)
+			c.OwnNetworks[i] = n
+		}
+		if n.Addr().Is4() {
+			widest = widestIPv4
+		}
+		if n.Bits() < widest {
+			return fmt.Errorf("own_networks %q: mail from there would not be verified; the widest is /%d for IPv4 and /%d for IPv6", n, widestIPv4, widestIPv6)
+		}
+	}
+	return nil
 }
 
 // resolverAddress adds the port that a name server has unless it says otherwise.

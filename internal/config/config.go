@@ -78,6 +78,7 @@ type ARC struct {
 
 // Store says where and for how long what was decided is kept.
 type Store struct {
+	Enabled        bool     `toml:"enabled"`
 	URL            string   `toml:"url"`             // gatepost.db in the state directory if empty
 	Messages       int      `toml:"messages"`        // the last decisions that are kept
 	MessageAge     Duration `toml:"message_age"`     // and none that is older
@@ -134,7 +135,7 @@ func Default() *Config {
 		ARC:     ARC{TrustedSealers: []string{}, SealRecipients: []string{}},
 		Signing: signing.DefaultConfig(),
 		Store: Store{
-			Messages: 100_000, MessageAge: Duration(30 * 24 * time.Hour), ObservationAge: Duration(2 * 365 * 24 * time.Hour),
+			Enabled: true, Messages: 100_000, MessageAge: Duration(30 * 24 * time.Hour), ObservationAge: Duration(2 * 365 * 24 * time.Hour),
 			Observations: store.DefaultObservations, JournalBytes: 1 << 30, Sync: "second",
 		},
 		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},

@@ -71,7 +71,7 @@ func TestErrorNamesFileLineColumnAndWhatWasMeant(t *testing.T) {
 		{"recipients = 3\n", `gatepost.toml:1:14: recipients: the value is of the wrong kind: integer; write tables: [[recipients]]`},
 		{"policy = \"strict\n", `gatepost.toml:1:`},
 		{"policy = \"strict\"\npolicy = \"strict\"\n", `gatepost.toml:2:1: policy: `},
-		{"[limits]\ntime = 20\n", `gatepost.toml:2:1: limits.time 20ns: it must be from 1s to 10m0s, written with its unit`},
+		{"[limits]\ntime = 20\n", `gatepost.toml:2:1: limits.time 20ns: it must be from 1s to 10m, written with its unit`},
 		{"[limits]\ntime = \"20\"\n", `gatepost.toml:2:8: limits.time: "20" is no duration; write it like "20s" or "2h"`},
 		{"[limits]\nbytes = \"lots\"\n", `gatepost.toml:2:9: limits.bytes: "lots" is no size; write it like "256MiB" or "64KiB"`},
 		{"limits = { queries = 0 }\n", `gatepost.toml:1:1: limits.queries 0: it must be from 1 to 1048576`},

@@ -58,7 +58,7 @@ func patterns(domains []string) error {
 func (a *ARC) check() (key string, err error) {
 	for i, d := range a.TrustedSealers {
 		domain, err := dns.ToASCII(d)
-		if err != nil || !strings.Contains(domain, ".") {
+		if err != nil || !strings.Contains(domain, ".") || strings.Contains(domain, "*") {
 			return "arc.trusted_sealers", fmt.Errorf("arc.trusted_sealers %q: not a domain; write it as in d= of ARC-Seal", d)
 		}
 		a.TrustedSealers[i] = domain

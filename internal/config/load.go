@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
 )
 
 // maxFile bounds what is read: a file that is larger is something else.
 const maxFile = 1 << 20
+
+var errNoFile = errors.New("not a file")
 
 // An Error says what is wrong with a file, and where.
 type Error struct {
@@ -42,6 +45,15 @@ func Load(path string) (*Config, error) {
 }
 
 func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, &os.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
+	case !info.Mode().IsRegular(): // a pipe that nobody writes to would keep us for ever
+		return nil, &os.PathError{Op: "read", Path: path, Err: errNoFile}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -75,6 +87,16 @@ func cutQuoted(message, prefix string) (string, bool) {
 	}
 	text, err := strconv.QuotedPrefix(rest)
 	return text, err == nil
+}
+
+// At puts the place of a key in a file before what is wrong with it.
+func At(path, key string, err error) error {
+	text, readErr := read(path)
+	if readErr != nil {
+		return err
+	}
+	line, column := locate(text, key)
+	return &Error{File: path, Line: line, Column: column, Err: err}
 }
 
 // explain turns what the library says into our words: one line, about keys, not about Go.

@@ -72,9 +72,14 @@ you trust.`},
 	"signing.nsupdate": {text: "Zones whose key records Gatepost publishes by itself (RFC 2136).", sample: `[[signing.nsupdate]]
 zone = "example.com"
 server = "192.0.2.53"
-secret_file = "tsig.key"`},
+secret_file = "tsig.key" # as tsig-keygen writes it, or the bare secret
+key_name = ""            # where the file does not name it
+algorithm = ""           # hmac-sha256 or hmac-sha512, where the file does not say
+ttl = "1h"
+timeout = "10s"`},
 
-	"store": {text: "What was decided: the last messages for gatepost log, and counts by day."},
+	"store":         {text: "What was decided: the last messages for gatepost log, and counts by day."},
+	"store.enabled": {text: "Without it nothing is kept of what was decided, and there are no exceptions."},
 	"store.url": {text: `The default is the SQLite file gatepost.db in the state directory.`,
 		sample: `url = "sqlite:/var/lib/gatepost/gatepost.db"`},
 	"store.messages":        {text: "The last messages that are kept, with envelope and results, never with content."},

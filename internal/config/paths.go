@@ -20,6 +20,9 @@ func (c *Config) resolvePaths(dir string) {
 			paths = append(paths, p)
 		}
 	}
+	if path, isSQLite := strings.CutPrefix(c.Store.URL, "sqlite:"); c.Store.URL != "" && (isSQLite || !strings.Contains(path, ":")) && !filepath.IsAbs(path) {
+		c.Store.URL = "sqlite:" + filepath.Join(dir, path)
+	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)

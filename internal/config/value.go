@@ -24,6 +24,11 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
+func (d Duration) String() string {
+	text, _ := d.MarshalText()
+	return string(text)
+}
+
 // MarshalText writes a duration, without the zeros that Go puts at the end of hours: "2h".
 func (d Duration) MarshalText() ([]byte, error) {
 	s := time.Duration(d).String()

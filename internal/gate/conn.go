@@ -17,8 +17,9 @@ type conn struct {
 	net.Conn
 	gate     *Gate
 	in       *bufio.Reader
-	ack      func() // acknowledges what came; nil where there is no need to
-	left     int    // bytes of the present packet that were not read yet
+	ack      func()    // acknowledges what came; nil where there is no need to
+	deadline time.Time // of the next read from the network
+	left     int       // bytes of the present packet that were not read yet
 	maxFrame int
 
 	out     []byte
@@ -40,17 +41,50 @@ const (
 
 func newConn(c net.Conn, g *Gate) *conn {
 	limit := max(minMaxFrame, g.settings.Load().Limits.HeaderBytes+framePadding)
-	return &conn{Conn: c, gate: g, in: bufio.NewReaderSize(c, readBuffer), ack: acknowledger(c), maxFrame: limit}
+	own := &conn{Conn: c, gate: g, ack: acknowledger(c), maxFrame: limit}
+	own.in = readers.Get().(*bufio.Reader)
+	own.in.Reset(network{own})
+	return own
 }
 
-// Read gives the bytes of a packet, never those of two.
-func (c *conn) Read(p []byte) (int, error) {
+// readers are the buffers of connections that have ended: mail servers make one for nearly every message.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }}
+
+// network is where a connection's buffer is filled from.
+type network struct{ c *conn }
+
+func (n network) Read(p []byte) (int, error) {
+	n.c.Conn.SetReadDeadline(n.c.deadline)
+	return n.c.Conn.Read(p)
+}
+
+// SetReadDeadline is for the next read from the network. The library sets one before each packet and takes it back after, and nearly
+// all packets are in the buffer already.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() {
+		c.deadline = t
+	}
+	return nil
+}
+
+// Read gives the bytes of a packet, never those of two. It is called from one goroutine, which an error ends.
+func (c *conn) Read(p []byte) (n int, err error) {
+	if c.in == nil {
+		return 0, net.ErrClosed
+	}
+	defer func() {
+		if err != nil {
+			c.in.Reset(nil) // it holds on to nothing of this connection
+			readers.Put(c.in)
+			c.in = nil
+		}
+	}()
 	if c.left == 0 {
 		if err := c.next(); err != nil {
 			return 0, err
 		}
 	}
-	n, err := c.in.Read(p[:min(len(p), c.left)])
+	n, err = c.in.Read(p[:min(len(p), c.left)])
 	c.left -= n
 	return n, err
 }

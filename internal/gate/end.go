@@ -30,7 +30,7 @@ func (s *session) end(m milter.Modifier) *milter.Response {
 	e, v := t.judge(s.actions&milter.OptAddHeader != 0)
 	r := record{evaluation: e, verdict: v, queueID: m.Get(milter.MacroQueueId), begun: t.begun, ended: ended, exception: t.exception}
 	r.reference = cmp.Or(r.queueID, newReference())
-	refusal := s.refusal(t, v.WithReference(r.reference, t.HelpURL))
+	refusal := s.refusal(t, v, r.reference)
 	if refusal == nil {
 		r.failed = t.modify(m, e, v)
 	}
@@ -52,16 +52,21 @@ func newReference() string { return strings.ToLower(rand.Text()[:10]) }
 // refusal is the answer to a message that is not let in, or nil.
 //
 // What we cannot do to a message, since the mail server did not offer it, must not let the message in as it is.
-func (s *session) refusal(t *transit, v policy.Verdict) *milter.Response {
+func (s *session) refusal(t *transit, v policy.Verdict, reference string) *milter.Response {
+	say := func(v policy.Verdict) *milter.Response { return reply(v.WithReference(reference, t.HelpURL).Reply) }
 	switch {
+	case t.tooForged:
+		return say(policy.Say(policy.Reject, v.Rule, "550 5.7.1", fmt.Sprintf(
+			"The header has more than %d fields that only %s may write; send the message without them", maxForged, t.AuthservID)))
 	case v.Monitor:
 		return nil
 	case v.Action == policy.Reject || v.Action == policy.Defer:
-		return reply(v.Reply)
+		return say(v)
 	case v.Action == policy.Quarantine && !s.canHold(t, v):
-		return reply("550 5.7.1 " + v.Reason)
+		return say(policy.Say(policy.Reject, v.Rule, "550 5.7.1", v.Reason))
 	case len(t.forged) > 0 && s.actions&milter.OptChangeHeader == 0:
-		return reply(fmt.Sprintf("550 5.7.1 The header has a field %s that only %s may write; send the message without it", t.forged[0].name, t.AuthservID))
+		return say(policy.Say(policy.Reject, v.Rule, "550 5.7.1", fmt.Sprintf(
+			"The header has a field %s that only %s may write; send the message without it", t.forged[0].name, t.AuthservID)))
 	}
 	return nil
 }
@@ -74,7 +79,7 @@ func (s *session) canHold(t *transit, v policy.Verdict) bool {
 		wanted = milter.OptAddHeader
 	case policy.Redirect:
 		wanted = milter.OptAddRcpt | milter.OptRemoveRcpt
-		if t.forgotten > 0 {
+		if t.forgotten > 0 || t.unremovable {
 			return false // those would get the message
 		}
 	}

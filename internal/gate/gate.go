@@ -109,6 +109,7 @@ func New(o Options, s Settings) *Gate {
 		milter.WithProtocols(wantedProtocol),
 		milter.WithNegotiationCallback(g.negotiate),
 		milter.WithMacroRequest(milter.StageMail, []milter.MacroName{milter.MacroAuthType, milter.MacroAuthAuthen}),
+		milter.WithMacroRequest(milter.StageRcpt, []milter.MacroName{milter.MacroRcptAddr}),
 		milter.WithMacroRequest(milter.StageEOM, []milter.MacroName{milter.MacroQueueId}),
 		milter.WithReadTimeout(o.IdleTimeout),
 	)

@@ -130,7 +130,7 @@ const lineLength = 78 // RFC 5322 2.1.1
 // fold breaks a text of words into lines, of which the first has so many octets already.
 func fold(text string, used int) string {
 	var b strings.Builder
-	for i, word := range strings.Split(text, " ") {
+	for i, word := range strings.Fields(text) { // no line of white space alone (RFC 5322 3.2.2)
 		switch {
 		case i == 0:
 		case used+1+len(word) > lineLength:

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -18,24 +19,43 @@ type Route struct {
 	Monitor bool
 }
 
-// route finds the route of a recipient: the first that names the domain, or else the default.
-func (s *Settings) route(recipient string) *Route {
-	domain := recipientDomain(recipient)
+// routesFor finds what is wanted for a recipient: the first route that names the domain, or else the default. Where it cannot be told whose
+// address it is, that may be any of them.
+func (s *Settings) routesFor(address string) []*Route {
+	domain, ok := plainDomain(address)
+	if !ok {
+		all := []*Route{&s.byDefault}
+		for i := range s.Routes {
+			all = append(all, &s.Routes[i])
+		}
+		return all
+	}
 	for i := range s.Routes {
 		if slices.ContainsFunc(s.Routes[i].Domains, func(pattern string) bool { return matches(pattern, domain) }) {
-			return &s.Routes[i]
+			return []*Route{&s.Routes[i]}
 		}
 	}
-	return &s.byDefault
+	return []*Route{&s.byDefault}
 }
 
-// recipientDomain is the domain of an address, in A-labels where it can be written so.
-func recipientDomain(address string) string {
-	domain := address[strings.LastIndexByte(address, '@')+1:]
-	if a, err := dns.ToASCII(domain); err == nil {
-		return a
+// plainDomain is the domain of an address, if that can be read in one way alone. Mail servers find another mailbox in quotes, routes,
+// per cent signs, bangs and comments than one would think.
+func plainDomain(address string) (domain string, ok bool) {
+	local, domain, ok := strings.Cut(address, "@")
+	if !ok || local == "" || strings.ContainsFunc(address, isOdd) || strings.Contains(domain, "@") {
+		return "", false
 	}
-	return strings.ToLower(domain)
+	a, err := dns.ToASCII(domain)
+	return a, err == nil
+}
+
+func isOdd(r rune) bool {
+	return r <= ' ' || r == 0x7f || strings.ContainsRune(`"%!:()<>[]\,;`, r)
+}
+
+// same tells whether two routes want the same.
+func (r *Route) same(other *Route) bool {
+	return r.Policy == other.Policy && r.Monitor == other.Monitor
 }
 
 // matches tells whether a domain is the one of a pattern, or for "*.example.org" lies below it.
@@ -55,15 +75,25 @@ const (
 // otherPolicy asks a sender to come once more for this recipient, which every mail server does by itself (RFC 5321 4.5.3.1.10).
 var otherPolicy = reply("452 4.5.3 This recipient has another policy than those before; send the message to it separately")
 
-// recipient takes in a recipient. A message gets one verdict, so that its recipients must have one policy: those with another are put
-// off. Where the mail server does not wait for our answer, the strictest verdict will count.
-func (t *transit) recipient(to string, answered bool) *milter.Response {
-	r := t.route(to)
-	if !slices.Contains(t.routes, r) {
-		if len(t.routes) > 0 && answered && t.trust == "" {
-			return otherPolicy
+// recipient takes in a recipient, as the client wrote it and as the mail server understood it, if it says so. A message gets one verdict, so
+// that its recipients must have one policy: those with another are put off, unless all that is done is to watch. Where the mail server does
+// not wait for our answer, the strictest verdict will count.
+func (t *transit) recipient(written, resolved string, answered bool) *milter.Response {
+	to := cmp.Or(resolved, written)
+	for _, r := range t.routesFor(to) {
+		if slices.ContainsFunc(t.routes, r.same) {
+			continue
+		}
+		watched := r.Monitor && !slices.ContainsFunc(t.routes, func(o *Route) bool { return !o.Monitor })
+		if len(t.routes) > 0 && answered && t.trust == "" && !watched {
+			if _, plain := plainDomain(to); plain {
+				return otherPolicy
+			}
 		}
 		t.routes = append(t.routes, r)
+	}
+	if _, plain := plainDomain(to); !plain {
+		t.unremovable = true // by that name the mail server may not find it again
 	}
 	if len(t.client.Recipients) < maxRecipients && len(to) <= maxRecipient {
 		t.client.Recipients = append(t.client.Recipients, to)
@@ -91,6 +121,7 @@ func (t *transit) decide(e *verify.Evaluation) (v policy.Verdict) {
 
 var severities = []policy.Action{policy.Accept, policy.Mark, policy.Quarantine, policy.Defer, policy.Reject}
 
+// severity orders verdicts by what is really done.
 func severity(v policy.Verdict) int {
 	if v.Monitor {
 		return -1

@@ -114,3 +114,40 @@ func TestOwnMailIsNotPutOff(t *testing.T) {
 	must(t, "rcpt")(s.Rcpt("b@lenient.example", ""))
 	must(t, "rcpt")(s.Rcpt("c@example.org", ""))
 }
+
+func TestRecipientThatCanBeReadTwoWaysHasTheStrictestPolicy(t *testing.T) {
+	d := routed(t)
+	for _, r := range []string{
+		`"u@lenient.example"`, "u%lenient.example", "lenient.example!u", "u@ lenient.example", "u@lenient.example (c)", `u@lenient\.example`,
+		"u@[127.0.0.1]", "u@example.org (@lenient.example", "@example.org:u@lenient.example", "u@example.org@lenient.example", "u",
+	} {
+		_, modifications, action := send(t, d.connect(t, nil), r)
+		if action.Type != milter.ActionRejectWithCode || !strings.HasPrefix(action.SMTPReply, "550 5.7.23") {
+			t.Errorf("%s: %v, want the refusal of strict\n%s", r, action, list(modifications))
+		}
+	}
+}
+
+func TestPolicyIsThatOfTheRecipientWhomTheMailServerUnderstood(t *testing.T) {
+	d := routed(t)
+	_, modifications, _ := send(t, d.connect(t, map[milter.MacroName]string{milter.MacroRcptAddr: "u@lenient.example"}), "u")
+	if got := list(modifications); !strings.Contains(got, "mark; rule=spf-softfail") {
+		t.Errorf("got\n%swant the policy of lenient.example", got)
+	}
+}
+
+func TestNobodyIsPutOffWhereAllIsWatchedOrTheSame(t *testing.T) {
+	for name, change := range map[string]func(*Settings){
+		"all watched": func(s *Settings) {
+			standard, _ := policy.Preset("standard")
+			s.Monitor = true
+			s.Routes = []Route{{Domains: []string{"lenient.example"}, Policy: standard, Monitor: true}}
+		},
+		"the same": func(s *Settings) { s.Routes = []Route{{Domains: []string{"lenient.example"}, Policy: s.Policy}} },
+	} {
+		d := open(t, Options{}, change)
+		if refused, _, _ := send(t, d.connect(t, nil), "a@lenient.example", "b@example.org"); len(refused) > 0 {
+			t.Errorf("%s: put off %q", name, refused)
+		}
+	}
+}

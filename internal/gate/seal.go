@@ -28,7 +28,7 @@ func (t *transit) startSealing() {
 
 func (s *Sealing) wanted(recipients []string) bool {
 	return len(s.Recipients) == 0 || slices.ContainsFunc(recipients, func(r string) bool {
-		domain := recipientDomain(r)
+		domain, _ := plainDomain(r)
 		return slices.ContainsFunc(s.Recipients, func(pattern string) bool { return matches(pattern, domain) })
 	})
 }

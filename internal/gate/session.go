@@ -105,7 +105,7 @@ func (s *session) RcptTo(to, _ string, m milter.Modifier) (*milter.Response, err
 	answer := milter.RespContinue
 	_, err := s.step("rcpt", func() {
 		if s.transit != nil {
-			answer = s.transit.recipient(to, m.Protocol()&milter.OptNoRcptReply == 0)
+			answer = s.transit.recipient(to, m.Get(milter.MacroRcptAddr), m.Protocol()&milter.OptNoRcptReply == 0)
 		}
 	})
 	return answer, err

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/internal/policy"
@@ -57,18 +58,20 @@ func (t *transit) sign(canAdd bool) []message.Field {
 }
 
 // ownVerdict is the verdict on mail of our own: it is let in, unless a rule for such mail says otherwise, or it should have been signed
-// and was not.
+// and was not. The severer of the two counts.
 func (t *transit) ownVerdict(e *verify.Evaluation) policy.Verdict {
-	if t.unsigned == nil {
-		v := t.decide(e)
-		if v.Action == policy.Accept {
-			v.Rule = t.trust
-		}
+	v := t.decide(e)
+	if v.Action == policy.Accept {
+		v.Rule = t.trust
+	}
+	if t.unsigned == nil || slices.Index(severities, v.Action) > slices.Index(severities, t.Unsigned) {
 		return v
 	}
 	code := "550 5.7.1"
 	if t.Unsigned == policy.Defer {
 		code = "451 4.7.0"
 	}
-	return policy.Say(t.Unsigned, RuleUnsigned, code, "This message cannot be signed: "+t.unsigned.Error())
+	u := policy.Say(t.Unsigned, RuleUnsigned, code, "This message cannot be signed: "+t.unsigned.Error())
+	u.Monitor, u.Watched = v.Monitor, v.Watched
+	return u
 }

@@ -163,3 +163,32 @@ reply = "550 5.7.1 Send as an address of ours.example, not as {client.mail_from}
 	_, action = d.deliver(t, m)
 	wantRefused(t, action, "550 5.7.1 Send as an address of ours.example, not as ceo@theirs.example")
 }
+
+func TestMonitorRefusesNoMailOfOurOwn(t *testing.T) {
+	d := open(t, Options{}, func(s *Settings) {
+		s.Signers, s.Unsigned, s.Monitor = signersFunc(oursAlone), policy.Reject, true
+	})
+	m := ours
+	m.header = [][2]string{{"From", " a@theirs.example"}}
+	modifications, action := d.deliver(t, m)
+	wantAction(t, action, milter.ActionAccept)
+	if got := list(modifications); !strings.Contains(got, "X-Gatepost-Verdict: reject; rule=unsigned; mode=monitor;") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestRuleForOwnMailHoldsThoughTheMailCannotBeSigned(t *testing.T) {
+	d := ruled(t, `
+then = "strict"
+
+[[rule]]
+name = "spammer"
+when = 'authenticated && client.mail_from == "spammer@ours.example"'
+action = "reject"
+reply = "550 5.7.1 No more of this"
+`, func(s *Settings) { s.Signers = signersFunc(oursAlone) })
+	m := ours
+	m.from, m.header = "spammer@ours.example", [][2]string{{"From", " a@theirs.example"}}
+	_, action := d.deliver(t, m)
+	wantRefused(t, action, "550 5.7.1 No more of this")
+}

@@ -19,12 +19,13 @@ import (
 // A transit is one message on its way through the gate.
 type transit struct {
 	*Settings
-	client    verify.Client
-	begun     time.Time
-	routes    []*Route        // of the recipients, each once
-	forgotten int             // recipients that are not in client
-	trust     string          // the rule by which it is not verified; empty if it is
-	verify    *verify.Session // nil if it is not
+	client      verify.Client
+	begun       time.Time
+	routes      []*Route        // of the recipients, each once
+	unremovable bool            // a recipient that the mail server may not find by the name that we have
+	forgotten   int             // recipients that are not in client
+	trust       string          // the rule by which it is not verified; empty if it is
+	verify      *verify.Session // nil if it is not
 
 	signing  *dkim.Signing // of mail of our own; nil where it is not signed
 	unsigned error         // why it is not, though it should be
@@ -38,6 +39,7 @@ type transit struct {
 	headerErr   error
 	headerEnded bool
 	forged      []forgery      // in the order of the header
+	tooForged   bool           // there are more
 	count       map[string]int // fields so far of each name that we write, in lower case
 }
 
@@ -115,8 +117,15 @@ func (t *transit) watch(name, value string) {
 	if written == resultsField && len(authres.Forged(message.Header{message.NewField(name, value)}, t.AuthservID)) == 0 {
 		return // somebody else's
 	}
-	t.forged = append(t.forged, forgery{written, t.count[written]})
+	if len(t.forged) < maxForged {
+		t.forged = append(t.forged, forgery{written, t.count[written]})
+	} else {
+		t.tooForged = true
+	}
 }
+
+// maxForged bounds the fields that are taken away: it takes a mail server time that grows with their square.
+const maxForged = 200
 
 // writes are the names of the fields that we write, by their lower case: what comes with such a name was not written by us.
 func (s *Settings) writes() map[string]string {

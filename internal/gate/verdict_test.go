@@ -207,3 +207,35 @@ func TestExceptionLetsItsSenderInAndNobodyElse(t *testing.T) {
 		t.Errorf("log: %s", log)
 	}
 }
+
+func TestMoreForgedFieldsThanCanBeTakenAwayAreRefused(t *testing.T) {
+	d := open(t, Options{}, func(s *Settings) { s.Monitor = true })
+	header := [][2]string{{"From", " a@example.com"}}
+	for range maxForged {
+		header = append(header, [2]string{"Authentication-Results", " mx.example.org; spf=pass"})
+	}
+	_, action := d.deliver(t, mail{header: header})
+	wantAction(t, action, milter.ActionAccept)
+	header = append(header, [2]string{"Authentication-Results", " mx.example.org; spf=pass"})
+	_, action = d.deliver(t, mail{header: header})
+	wantRefused(t, action, "550 5.7.1 The header has more than 200 fields that only mx.example.org may write")
+}
+
+func TestNoLineOfOurFieldsIsWhiteSpaceAlone(t *testing.T) {
+	got := fold("mark; reason=\"aaaa"+strings.Repeat(" ", 300)+"b\"", 20)
+	for line := range strings.SplitSeq(got, "\n") {
+		if strings.TrimSpace(line) == "" {
+			t.Errorf("a line of white space alone in %q", got)
+		}
+	}
+}
+
+func TestMessageThatCannotBeHeldIsRefusedWithItsReference(t *testing.T) {
+	d := open(t, Options{}, nil)
+	m := mail{from: "a@example.com", header: [][2]string{{"From", " a@sub.held.example"}}, macros: map[milter.MacroName]string{milter.MacroQueueId: "4Q"}}
+	_, action := d.deliver(t, m, milter.WithoutAction(milter.OptQuarantine))
+	wantRefused(t, action, "550 5.7.1 DMARC fail")
+	if !strings.HasSuffix(action.SMTPReply, "; ref 4Q") {
+		t.Errorf("got %s, want the reference at its end", action.SMTPReply)
+	}
+}

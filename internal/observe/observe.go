@@ -70,7 +70,7 @@ const (
 	defaultSegmentBytes = 2 << 20
 	defaultMemoryBytes  = 16 << 20
 
-	segmentEntries = 10_000           // bounds the batch that a segment becomes
+	segmentEntries = 2000             // bounds the batch that a segment becomes, and so the memory that it takes
 	commitTimeout  = 30 * time.Second // for a batch
 	longestPause   = 10 * time.Second // between attempts while the store is away
 	pruneEvery     = 60               // rounds of the background

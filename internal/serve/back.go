@@ -11,24 +11,19 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/control"
-	"github.com/gatepost-mail/gatepost/internal/exceptions"
 	"github.com/gatepost-mail/gatepost/internal/gate"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
-	"github.com/gatepost-mail/gatepost/internal/observe"
 	"github.com/gatepost-mail/gatepost/internal/signing"
-	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/web"
 )
 
 // A back is what runs behind the gate as long as the program does. Where it is kept is fixed at the start.
 type back struct {
-	metrics  *metrics.Metrics
-	store    *watchedStore
-	recorder *observe.Recorder
-	allowed  *exceptions.Set
-	keys     *signing.Directory // nil where nothing is signed
-	rotor    *signing.Rotor
-	socket   net.Listener // of the control socket
+	metrics *metrics.Metrics
+	memory  *memory
+	keys    *signing.Directory
+	rotor   *signing.Rotor
+	socket  net.Listener // of the control socket
 
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
@@ -40,18 +35,10 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
 	}
-	kept := store.Keep(c.StoreURL(), store.Options{Create: true, Observations: c.Store.Observations})
-	b := &back{metrics: m, store: &watchedStore{kept: kept}, cancel: func() {}}
+	b := &back{metrics: m, cancel: func() {}}
 	var err error
-	b.recorder, err = observe.Open(filepath.Join(c.StateDir, "journal"), observe.Options{
-		Store: b.store, Retention: retention(c.Store), MaxBytes: int64(c.Store.JournalBytes), Sync: observe.Sync(c.Store.Sync), Log: s.log,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("state_dir: %w", err)
-	}
-	b.allowed = exceptions.New(b.store, s.log)
-	if err := b.allowed.Refresh(context.Background()); err != nil {
-		s.log.Warn("exceptions are not known yet", "error", err.Error())
+	if b.memory, err = openMemory(c, s.log); err != nil {
+		return nil, err
 	}
 	if b.socket, err = control.Listen(filepath.Join(c.StateDir, control.SocketName)); err != nil {
 		b.close(context.Background())
@@ -64,24 +51,13 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	return b, nil
 }
 
-func retention(c config.Store) store.Retention {
-	return store.Retention{Decisions: c.Messages, DecisionAge: time.Duration(c.MessageAge), Observations: time.Duration(c.ObservationAge)}
-}
-
-// openKeys opens the key directory, once there is something to sign for.
+// openKeys opens the key directory, though nothing may be signed yet: a reload can change that.
 func (b *back) openKeys(s *state) error {
-	if len(s.config.Signing.Domains) == 0 || b.rotor != nil {
-		return nil
-	}
 	dir, err := signing.OpenDirectory(s.config.KeyDir())
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
-	o, err := s.rotorOptions(dir)
-	if err != nil {
-		return err
-	}
-	rotor, err := signing.NewRotor(o)
+	rotor, err := signing.NewRotor(s.rotorOptions(dir))
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
@@ -98,16 +74,8 @@ func (b *back) openKeys(s *state) error {
 // firstLook bounds the time that is taken to look at keys before mail is.
 const firstLook = 5 * time.Second
 
-func (s *state) rotorOptions(dir *signing.Directory) (signing.Options, error) {
-	settings, _, err := s.config.Signing.Settings()
-	if err != nil {
-		return signing.Options{}, err
-	}
-	publisher, err := signing.NewUpdates(s.config.Signing.NSUpdate)
-	if err != nil {
-		return signing.Options{}, fmt.Errorf("signing.nsupdate: %w", err)
-	}
-	return signing.Options{Directory: dir, Settings: settings, Views: s.views, Publisher: publisher, Log: s.log}, nil
+func (s *state) rotorOptions(dir *signing.Directory) signing.Options {
+	return signing.Options{Directory: dir, Settings: s.signing, Views: s.views, Publisher: s.updates, Log: s.log}
 }
 
 // start runs what works beside the mail.
@@ -115,10 +83,10 @@ func (b *back) start(ctx context.Context, s *Server) {
 	ctx, b.cancel = context.WithCancel(ctx)
 	b.metrics.Attach(s.sources())
 	b.tasks.Go(func() { control.ServeOn(ctx, b.socket, s) })
-	b.tasks.Go(func() { b.allowed.Run(ctx) })
-	if b.rotor != nil {
-		b.tasks.Go(func() { b.rotor.Run(ctx) })
+	if b.memory != nil {
+		b.tasks.Go(func() { b.memory.allowed.Run(ctx) })
 	}
+	b.tasks.Go(func() { b.rotor.Run(ctx) })
 	for _, a := range s.running.config.Web.Listen {
 		b.tasks.Go(func() { s.serveWeb(ctx, a) })
 	}
@@ -158,7 +126,5 @@ func (b *back) close(ctx context.Context) error {
 		b.socket.Close()
 	}
 	b.tasks.Wait()
-	err := b.recorder.Close(ctx)
-	b.store.close()
-	return err
+	return b.memory.close(ctx)
 }

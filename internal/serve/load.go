@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/arc"
@@ -25,6 +26,9 @@ type state struct {
 	settings gate.Settings
 	dns      dns.Resolver
 	views    signing.Views // of DNS, for keys
+	signing  *signing.Settings
+	sdids    []string // that are signed for
+	updates  signing.Publisher
 	log      *slog.Logger
 }
 
@@ -44,11 +48,39 @@ func load(o Options, m *metrics.Metrics) (*state, error) {
 	if err := s.openDNS(m); err != nil {
 		return nil, err
 	}
+	if err := s.openSigning(); err != nil {
+		return nil, o.at("signing", err)
+	}
 	var err error
 	if s.settings, err = s.gateSettings(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// openSigning reads what signing needs but for the keys themselves, which nobody else may work on.
+func (s *state) openSigning() error {
+	var err error
+	if s.signing, _, err = s.config.Signing.Settings(); err != nil {
+		return err
+	}
+	s.sdids = s.signing.SDIDs()
+	if s.updates, err = signing.NewUpdates(s.config.Signing.NSUpdate); err != nil {
+		return fmt.Errorf("signing.nsupdate: %w", err)
+	}
+	info, err := os.Stat(s.config.KeyDir())
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("signing.keys: %s: not a folder; name one, or leave the key out", s.config.KeyDir())
+	}
+	return nil
+}
+
+// at puts the place of a key in the configuration before an error.
+func (o Options) at(key string, err error) error {
+	if o.Path == "" {
+		return err
+	}
+	return config.At(o.Path, key, err)
 }
 
 // openDNS prepares the look-ups for mail, and those for keys, which no cache answers.
@@ -97,14 +129,17 @@ func (s *state) gateSettings() (gate.Settings, error) {
 // routes are what recipient domains want done otherwise.
 func (s *state) routes(rules *policy.Policy) ([]gate.Route, error) {
 	var routes []gate.Route
+	loaded := map[string]*policy.Policy{s.config.Policy: rules} // each once, so that equal ones are known as such
 	for _, r := range s.config.Recipients {
 		route := gate.Route{Domains: r.Domains, Policy: rules, Monitor: s.config.Mode == config.Monitor}
-		if r.Policy != "" {
+		if own, known := loaded[r.Policy]; known {
+			route.Policy = own
+		} else if r.Policy != "" {
 			own, err := policy.Named(r.Policy)
 			if err != nil {
 				return nil, err
 			}
-			route.Policy = own
+			loaded[r.Policy], route.Policy = own, own
 		}
 		if r.Mode != "" {
 			route.Monitor = r.Mode == config.Monitor

@@ -31,15 +31,7 @@ func (s *Server) reload() error {
 	if err != nil {
 		return err
 	}
-	if s.back.rotor != nil {
-		o, err := next.rotorOptions(s.back.keys)
-		if err != nil {
-			return err
-		}
-		if err := s.back.rotor.Reload(o); err != nil {
-			return err
-		}
-	} else if err := s.back.openKeys(next); err != nil {
+	if err := s.back.rotor.Reload(next.rotorOptions(s.back.keys)); err != nil { // the last that can go wrong
 		return err
 	}
 	for _, key := range fixed(s.state().config, next.config) {

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/control"
-	"github.com/gatepost-mail/gatepost/internal/exceptions"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/signing"
 	"github.com/gatepost-mail/gatepost/internal/web"
@@ -22,8 +20,8 @@ func (s *Server) Status(ctx context.Context) control.Status {
 	g := s.gate.Stats()
 	status := control.Status{
 		Version: version(), PID: s.pid, Started: s.started, Config: s.o.Path, ConfigRead: read, Listening: s.listening,
-		Policy: running.config.Policy, Mode: running.config.Mode, Sessions: g.Sessions, MaxSessions: running.config.MaxSessions,
-		Messages: g.Messages, Refused: g.Refused, Signing: running.config.Signing.Domains, Pending: s.back.recorder.Stats().Pending,
+		Policy: running.config.Policy, Mode: running.config.Mode, Sessions: g.Sessions, MaxSessions: s.sessions,
+		Messages: g.Messages, Refused: g.Refused, Signing: running.config.Signing.Domains, Pending: s.back.memory.pending(),
 	}
 	if failed != nil {
 		status.ConfigError = failed.Error()
@@ -45,42 +43,27 @@ func version() string {
 
 // checks are what must be well for mail to be judged, and for nothing to be lost of what was.
 func (s *Server) checks() []web.Check {
-	return []web.Check{
+	checks := []web.Check{
 		{Name: "listeners", Look: func(context.Context) error { return s.stopped() }},
 		{Name: "dns", Look: func(ctx context.Context) error { return web.DNS(s.state().dns).Look(ctx) }},
-		{Name: "journal", Look: func(context.Context) error { return s.back.journalTrouble() }},
-		{Name: "store", Look: func(context.Context) error { return s.back.storeTrouble() }},
-		{Name: "keys", Look: func(context.Context) error { return s.back.keyTrouble() }},
+		{Name: "keys", Look: func(context.Context) error { return s.back.keyTrouble(s.state().sdids) }},
 	}
+	return append(checks, s.back.memory.checks()...)
 }
 
-func (b *back) journalTrouble() error {
-	stats := b.recorder.Stats()
-	switch {
-	case stats.Lost > 0:
-		return fmt.Errorf("%d messages were not counted: the journal could not be written, and memory had no room", stats.Lost)
-	case stats.InMemory > 0:
-		return web.Degraded("the journal cannot be written: messages are counted in memory")
-	}
-	return nil
-}
-
-func (b *back) storeTrouble() error {
-	if err := b.store.down(); err != nil {
-		return web.Degraded(fmt.Sprintf("%v: %d decisions wait in the journal", err, b.recorder.Stats().Pending))
-	}
-	return nil
-}
-
-// keyTrouble names a key that signs, or should, and is not in DNS as it must be.
-func (b *back) keyTrouble() error {
-	if b.rotor == nil {
-		return nil
-	}
+// keyTrouble names a domain whose mail leaves without a signature, and a key that signs, or should, and is not in DNS as it must be.
+func (b *back) keyTrouble(sdids []string) error {
 	var problems []error
+	signed := map[string]bool{}
 	for _, k := range b.rotor.States() {
+		signed[k.Domain] = signed[k.Domain] || k.InUse
 		if k.Configured && k.State == signing.Signing && !k.InUse {
 			problems = append(problems, web.Degraded(fmt.Sprintf("the key %s does not sign: DNS says %s", k.Name(k.Domain), k.Check)))
+		}
+	}
+	for _, domain := range sdids {
+		if !signed[domain] {
+			problems = append(problems, web.Degraded(fmt.Sprintf("no key signs for %s; see gatepost keys status", domain)))
 		}
 	}
 	return errors.Join(problems...)
@@ -88,29 +71,17 @@ func (b *back) keyTrouble() error {
 
 // sources are what the gauges of the metrics show.
 func (s *Server) sources() metrics.Sources {
-	b := s.back
-	sources := metrics.Sources{Journal: func() metrics.Journal {
-		stats := b.recorder.Stats()
-		return metrics.Journal{
-			Bytes: stats.JournalBytes, Segments: stats.Segments, Pending: stats.Pending, InMemory: stats.InMemory,
-			Committed: stats.Committed, Dropped: stats.Dropped, Lost: stats.Lost, StoreFailures: stats.StoreFailures,
-			JournalFailures: stats.JournalFailures, StoreUp: b.store.down() == nil,
-		}
-	}}
-	sources.Exceptions = func() metrics.Exceptions {
-		now := time.Now()
-		return metrics.Exceptions{Active: b.allowed.Active(now), Ending: len(b.allowed.Ending(now, exceptions.Soon))}
-	}
-	if b.rotor != nil {
-		sources.Keys = func() []metrics.Key {
-			var keys []metrics.Key
-			for _, k := range b.rotor.States() {
-				keys = append(keys, metrics.Key{
-					Domain: k.Domain, Selector: k.Selector, Algorithm: string(k.Algorithm), State: string(k.State), Published: k.Check == signing.OK,
-				})
-			}
-			return keys
-		}
-	}
+	sources := s.back.memory.sources()
+	sources.Keys = s.back.keyStates
 	return sources
+}
+
+func (b *back) keyStates() []metrics.Key {
+	var keys []metrics.Key
+	for _, k := range b.rotor.States() {
+		keys = append(keys, metrics.Key{
+			Domain: k.Domain, Selector: k.Selector, Algorithm: string(k.Algorithm), State: string(k.State), Published: k.Check == signing.OK,
+		})
+	}
+	return keys
 }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -8,18 +9,26 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
-// A watchedStore remembers how the last attempt to use the store went.
+// A watchedStore remembers how the last attempts to use the store went.
 type watchedStore struct {
 	kept store.Store
 
-	mu  sync.Mutex
-	err error
+	mu      sync.Mutex
+	writing error // a store that can be read may not be one that can be written
+	reading error
 }
 
-func (w *watchedStore) did(err error) error {
+func (w *watchedStore) wrote(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.err = err
+	w.writing = err
+	return err
+}
+
+func (w *watchedStore) read(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reading = err
 	return err
 }
 
@@ -27,30 +36,30 @@ func (w *watchedStore) did(err error) error {
 func (w *watchedStore) down() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.err
+	return cmp.Or(w.writing, w.reading)
 }
 
 // AddBatch implements [observe.Store].
 func (w *watchedStore) AddBatch(ctx context.Context, b store.Batch) error {
-	return w.did(w.kept.AddBatch(ctx, b))
+	return w.wrote(w.kept.AddBatch(ctx, b))
 }
 
 // Prune implements [observe.Store].
 func (w *watchedStore) Prune(ctx context.Context, r store.Retention, now time.Time) (bool, error) {
 	done, err := w.kept.Prune(ctx, r, now)
-	return done, w.did(err)
+	return done, w.wrote(err)
 }
 
 // Exceptions implements [exceptions.Source].
 func (w *watchedStore) Exceptions(ctx context.Context) ([]store.Exception, error) {
 	all, err := w.kept.Exceptions(ctx)
-	return all, w.did(err)
+	return all, w.read(err)
 }
 
 // ExceptionsVersion implements [exceptions.Source].
 func (w *watchedStore) ExceptionsVersion(ctx context.Context) (int64, error) {
 	version, err := w.kept.ExceptionsVersion(ctx)
-	return version, w.did(err)
+	return version, w.read(err)
 }
 
 func (w *watchedStore) close() error { return w.kept.Close() }

@@ -5,6 +5,8 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/test/bench/lab"
 )
 
 const (
@@ -35,7 +37,7 @@ func benchGate() error {
 	defer floor.Process.Kill()
 
 	measure := func(pid int, address string) (cpu, wall float64, err error) {
-		before, err := processorTime(pid)
+		before, err := lab.CPU(pid)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -43,7 +45,7 @@ func benchGate() error {
 		if err != nil {
 			return 0, 0, err
 		}
-		after, err := processorTime(pid)
+		after, err := lab.CPU(pid)
 		return millis(after-before) / gateMessages, millis(took) / gateMessages, err
 	}
 	var ours, base, above, wall []float64

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+
+	"github.com/gatepost-mail/gatepost/test/bench/lab"
 )
 
 const (
@@ -29,7 +31,7 @@ func benchMemory() error {
 	if _, err := load(gate.address, signed, memorySessions, 2*memorySessions); err != nil {
 		return err
 	}
-	peak, err := peakMemory(gate.pid())
+	peak, err := lab.PeakMemory(gate.pid())
 	if err != nil {
 		return err
 	}

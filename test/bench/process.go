@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/gatepost-mail/gatepost/dkim"
+	"github.com/gatepost-mail/gatepost/test/bench/lab"
 )
 
 // A gateProcess is a running gatepost serve, with the DNS that it asks.
@@ -43,7 +44,7 @@ func startGate(key *rsa.PrivateKey) (_ *gateProcess, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if g.address, err = freeAddress(); err != nil {
+	if g.address, err = lab.FreeAddress(); err != nil {
 		return nil, err
 	}
 	config := filepath.Join(g.dir, "gatepost.toml")
@@ -107,15 +108,6 @@ func (g *gateProcess) startDNS(zone string) (string, error) {
 	})}
 	go g.dns.ActivateAndServe()
 	return conn.LocalAddr().String(), nil
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 func (g *gateProcess) pid() int { return g.cmd.Process.Pid }
