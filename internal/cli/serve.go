@@ -39,10 +39,12 @@ func serveCommand() *cobra.Command {
 		if *check {
 			return serve.Check(o)
 		}
-		signals := make(chan os.Signal, 4)
-		signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-		defer signal.Stop(signals)
-		return serve.Run(cmd.Context(), o, signals)
+		reload, stop := make(chan os.Signal, 1), make(chan os.Signal, 1)
+		signal.Notify(reload, syscall.SIGHUP)
+		signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+		defer signal.Stop(reload)
+		defer signal.Stop(stop)
+		return serve.Run(cmd.Context(), o, serve.Signals{Reload: reload, Stop: stop})
 	}
 	return cmd
 }

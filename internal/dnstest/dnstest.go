@@ -36,6 +36,8 @@ type Server struct {
 	Addr string // 127.0.0.1:port, for UDP and TCP
 
 	mu       sync.Mutex
+	running  []*dns.Server
+	silent   bool
 	records  []dns.RR
 	failures map[string]Failure
 	delays   map[string]time.Duration
@@ -47,23 +49,55 @@ func Start(t testing.TB, zone string) *Server {
 	t.Helper()
 	s := &Server{failures: map[string]Failure{}, delays: map[string]time.Duration{}, asked: map[string]int{}}
 	s.SetZone(t, zone)
-	tcp, udp := listen(t)
+	tcp, udp := listen(t, "127.0.0.1:0")
 	s.Addr = udp.LocalAddr().String()
+	s.run(tcp, udp)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// run answers on both sockets.
+func (s *Server) run(tcp net.Listener, udp net.PacketConn) {
 	for _, server := range []*dns.Server{{PacketConn: udp, Handler: s}, {Listener: tcp, Handler: s}} {
 		started := make(chan struct{})
 		server.NotifyStartedFunc = func() { close(started) }
 		go server.ActivateAndServe()
 		<-started
-		t.Cleanup(func() { server.Shutdown() })
+		s.mu.Lock()
+		s.running = append(s.running, server)
+		s.mu.Unlock()
 	}
-	return s
+}
+
+// Stop closes the server's port, as when the program that answered has ended.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	running := s.running
+	s.running = nil
+	s.mu.Unlock()
+	for _, server := range running {
+		server.Shutdown()
+	}
+}
+
+// Resume opens the port of a server that was stopped.
+func (s *Server) Resume(t testing.TB) {
+	t.Helper()
+	s.run(listen(t, s.Addr))
+}
+
+// Silence has no question answered, as where a firewall drops them all; or answers again.
+func (s *Server) Silence(silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent = silent
 }
 
 // listen finds a port that is free for both.
-func listen(t testing.TB) (net.Listener, net.PacketConn) {
+func listen(t testing.TB, address string) (net.Listener, net.PacketConn) {
 	t.Helper()
 	for range 20 {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		tcp, err := net.Listen("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,6 +158,9 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, in *dns.Msg) {
 	s.mu.Lock()
 	s.asked[name]++
 	count, failure, delay := s.asked[name], s.failures[name], s.delays[name]
+	if s.silent {
+		failure = Drop
+	}
 	out := s.answer(in, name, q.Qtype, failure == LeaveCNAME)
 	s.mu.Unlock()
 

@@ -1,6 +1,6 @@
 // Package serve runs what a configuration names: the gate, and everything behind it.
 //
-//	err := serve.Run(ctx, serve.Options{Path: "/etc/gatepost/gatepost.toml", Log: os.Stderr}, signals)
+//	err := serve.Run(ctx, serve.Options{Path: "/etc/gatepost/gatepost.toml", Log: os.Stderr}, serve.Signals{Reload: hup, Stop: term})
 package serve
 
 import (
@@ -13,7 +13,6 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/activation"
@@ -66,14 +65,20 @@ const (
 // tenth of the processor time of a message. GOGC in the environment says otherwise.
 const gcPercent = 150
 
-// Run serves until it is told to end: by a signal, or by ctx. SIGHUP reads the configuration again.
-func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
+// Signals are how the operating system speaks to a server. They come by two channels, so that any number of those that ask for the
+// configuration to be read again leaves room for the one that ends it.
+type Signals struct {
+	Reload, Stop <-chan os.Signal
+}
+
+// Run serves until it is told to end, by a signal or by ctx.
+func Run(ctx context.Context, o Options, signals Signals) error {
 	s := &Server{o: o, notify: notify.New(), pid: os.Getpid(), started: time.Now()}
 	defer s.notify.Close()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	sockets, err := activation.Listeners()
+	listeners, err := passedOn()
 	if err != nil {
 		return err
 	}
@@ -83,7 +88,6 @@ func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
 		return err
 	}
 	slog.SetDefault(first.log) // for what the libraries have to say
-	listeners := sockets["milter"]
 	if len(listeners) == 0 {
 		if listeners, err = listen(first.config); err != nil {
 			return err
@@ -116,14 +120,13 @@ func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
 }
 
 // wait returns when it is time to stop.
-func (s *Server) wait(ctx context.Context, signals <-chan os.Signal, ended <-chan error) error {
+func (s *Server) wait(ctx context.Context, signals Signals, ended <-chan error) error {
 	for {
 		select {
-		case sig := <-signals:
-			if sig != syscall.SIGHUP {
-				s.log().Info("stopping", "signal", sig.String())
-				return nil
-			}
+		case sig := <-signals.Stop:
+			s.log().Info("stopping", "signal", sig.String())
+			return nil
+		case <-signals.Reload:
 			s.Reload(ctx)
 		case <-ctx.Done():
 			s.log().Info("stopping")
@@ -186,6 +189,24 @@ func (s *Server) settings(next *state) gate.Settings {
 	}
 	return settings
 }
+
+// passedOn are the sockets that systemd opened for us. One that we do not know what to do with is an error: mail servers would connect to
+// it, and wait for ever.
+func passedOn() ([]net.Listener, error) {
+	sockets, err := activation.Listeners()
+	if err != nil {
+		return nil, err
+	}
+	for name := range sockets {
+		if name != milterSocket {
+			return nil, fmt.Errorf("a socket from systemd is named %q: write FileDescriptorName=%s in its unit", name, milterSocket)
+		}
+	}
+	return sockets[milterSocket], nil
+}
+
+// milterSocket is what FileDescriptorName= calls a socket that mail servers connect to.
+const milterSocket = "milter"
 
 func listen(c *config.Config) ([]net.Listener, error) {
 	var listeners []net.Listener

@@ -78,7 +78,7 @@ func (r *running) write(t *testing.T, more string) {
 func (r *running) start(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	go func() { r.ended <- Run(ctx, Options{Path: r.config, Log: r.log}, r.signals) }()
+	go func() { r.ended <- Run(ctx, Options{Path: r.config, Log: r.log}, Signals{Reload: r.signals}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-r.ended; err != nil {
@@ -193,7 +193,7 @@ func TestStateDirectoryBelongsToOneGate(t *testing.T) {
 	r.start(t)
 	other := &running{dir: r.dir, config: filepath.Join(r.dir, "other.toml"), milter: freePort(t), log: &buffer{}}
 	other.write(t, "")
-	err := Run(context.Background(), Options{Path: other.config, Log: other.log}, nil)
+	err := Run(context.Background(), Options{Path: other.config, Log: other.log}, Signals{})
 	if err == nil || !strings.HasPrefix(err.Error(), "state_dir: ") || !strings.Contains(err.Error(), "another gatepost") {
 		t.Errorf("got %v, want an error that names state_dir and says who has it", err)
 	}

@@ -5,12 +5,16 @@ package postfix
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // binary is the gatepost that TestMain built.
@@ -50,19 +54,36 @@ func missing() string {
 // needPostfix skips, except in CI, where these tests are wanted.
 func needPostfix(t *testing.T) {
 	t.Helper()
-	switch why := missing(); {
-	case why == "":
-	case os.Getenv("CI") != "":
-		t.Fatal(why)
-	default:
-		t.Skip(why)
+	if why := missing(); why != "" {
+		without(t, why)
 	}
+}
+
+// without skips what cannot be done here. Where CI runs it must be.
+func without(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// atOnce bounds the tests that run side by side: each has a Postfix of its own.
+var atOnce = make(chan struct{}, 2)
+
+// sideBySide lets a test run beside another one.
+func sideBySide(t *testing.T) {
+	t.Parallel()
+	atOnce <- struct{}{}
+	t.Cleanup(func() { <-atOnce })
 }
 
 // A process is a running gatepost.
 type process struct {
 	config  string
-	address string
+	state   string // its state directory
+	address string // of the milter
+	web     string // of metrics and state
 	cmd     *exec.Cmd
 	log     *logBuffer
 }
@@ -87,7 +108,10 @@ func (l *logBuffer) String() string {
 // newGate writes a configuration; start runs it.
 func newGate(t *testing.T, dns, more string) *process {
 	t.Helper()
-	p := &process{config: filepath.Join(t.TempDir(), "gatepost.toml"), address: freePort(t), log: &logBuffer{}}
+	dir := shortDir(t, "gatepost-gate-")
+	p := &process{
+		config: filepath.Join(dir, "gatepost.toml"), state: filepath.Join(dir, "state"), address: freePort(t), web: freePort(t), log: &logBuffer{},
+	}
 	p.configure(t, dns, more)
 	t.Cleanup(func() {
 		p.kill()
@@ -98,10 +122,28 @@ func newGate(t *testing.T, dns, more string) *process {
 	return p
 }
 
+// shortDir is a folder with a short name, since the paths of sockets are bounded.
+func shortDir(t *testing.T, pattern string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// configure writes the configuration: keys that stand alone first, and then tables.
 func (p *process) configure(t *testing.T, dns, more string) {
 	t.Helper()
-	text := fmt.Sprintf("listen = [%q]\nauthserv_id = \"mx.example.org\"\nstate_dir = \"state\"\n%s\n[web]\nlisten = []\n[resolver]\nservers = [%q]\n", p.address, more, dns)
-	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
+	text := fmt.Sprintf("listen = [%q]\nauthserv_id = \"mx.example.org\"\nstate_dir = %q\n%s\n[web]\nlisten = [%q]\n[resolver]\nservers = [%q]\n",
+		p.address, p.state, more, p.web, dns)
+	writeFile(t, p.config, text)
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -129,8 +171,71 @@ func (p *process) kill() {
 func (p *process) terminate(t *testing.T) {
 	t.Helper()
 	p.cmd.Process.Signal(syscall.SIGTERM)
-	if err := p.cmd.Wait(); err != nil {
+	if err := p.ended(t); err != nil {
 		t.Errorf("after SIGTERM: %v, want exit status 0", err)
 	}
-	p.cmd = nil
+}
+
+// ended waits until it has ended, and gives its exit status if that is not 0.
+func (p *process) ended(t *testing.T) error {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- p.cmd.Wait() }()
+	defer func() { p.cmd = nil }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(time.Minute):
+		t.Error("it still runs, after a minute")
+		p.cmd.Process.Kill()
+		return <-ended
+	}
+}
+
+// run has gatepost do something else beside; want is the exit status.
+func (p *process) run(t *testing.T, want int, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(binary, append(args, "--config", p.config)...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
+		t.Fatalf("gatepost %s: %v, want exit status %d\n%s", strings.Join(args, " "), err, want, out)
+	}
+	return string(out)
+}
+
+// page reads what the gate shows by HTTP.
+func (p *process) page(t *testing.T, path string) (status int, text string) {
+	t.Helper()
+	client := http.Client{Timeout: 20 * time.Second}
+	resp, err := client.Get("http://" + p.web + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// metric reads one series as Prometheus sees it; 0 where there is none.
+func (p *process) metric(t *testing.T, series string) float64 {
+	t.Helper()
+	for line := range strings.Lines(p.metrics(t)) {
+		if rest, ok := strings.CutPrefix(line, series+" "); ok {
+			var value float64
+			if _, err := fmt.Sscan(rest, &value); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			return value
+		}
+	}
+	return 0
+}
+
+func (p *process) metrics(t *testing.T) string {
+	t.Helper()
+	_, text := p.page(t, "/metrics")
+	return text
 }

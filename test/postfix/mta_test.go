@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -44,12 +46,13 @@ message_size_limit = 67108864
 mailbox_size_limit = 0
 alias_maps =
 alias_database =
+enable_long_queue_ids = yes
 minimal_backoff_time = 1s
 queue_run_delay = 1s
 `
 
 const masterCF = `
-%[1]s inet n - n - - smtpd
+%[1]s inet n - %[2]s - - smtpd
 postlog unix-dgram n - n - 1 postlogd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -75,38 +78,71 @@ type mta struct {
 	address string
 }
 
-// startPostfix runs Postfix until the test ends, with the gate at one address and its mail going to another.
-func startPostfix(t *testing.T, gate, sink string) *mta {
+// startPostfix runs Postfix until the test ends, with the gate at one address, as main.cf writes it, and its mail going to another. chroot
+// is whether its smtpd runs in one: y or n.
+func startPostfix(t *testing.T, gate, sink, chroot string) *mta {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "gatepost-postfix-") // short, since the paths of its sockets are bounded
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	m := &mta{dir: dir, address: freePort(t)}
+	m := newPostfix(t)
+	m.start(t, gate, sink, chroot)
+	return m
+}
+
+// newPostfix makes the folders of a Postfix. Postfix makes its queue itself and looks at the whole installation when it starts, which takes
+// seconds: it does so once for all tests, and the rest get a copy.
+func newPostfix(t *testing.T) *mta {
+	t.Helper()
+	m := &mta{dir: shortDir(t, "gatepost-postfix-"), address: freePort(t)}
+	m.folders(t)
+	made.Do(func() {
+		template := &mta{dir: filepath.Join(filepath.Dir(binary), "postfix"), address: m.address}
+		template.folders(t)
+		template.write(t, "main.cf", fmt.Sprintf(mainCF, template.dir, "25"))
+		template.write(t, "master.cf", fmt.Sprintf(masterCF, template.address, "n"))
+		template.postfix(t, "check")
+		queue = filepath.Join(template.dir, "queue")
+	})
+	command(t, "cp", "-a", queue+"/.", filepath.Join(m.dir, "queue"))
+	writeFile(t, filepath.Join(m.dir, "queue", "quick-start"), "") // postfix-script: no checks this time
+	return m
+}
+
+var (
+	made  sync.Once
+	queue string // an empty queue, as Postfix made it
+)
+
+func (m *mta) folders(t *testing.T) {
+	t.Helper()
 	for _, sub := range []string{"", "etc", "queue", "data", "log"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(m.dir, sub), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	os.Chmod(dir, 0o755) // its daemons are not root
-	chown := exec.Command("chown", "postfix", filepath.Join(dir, "data"))
-	if out, err := chown.CombinedOutput(); err != nil {
-		t.Fatalf("chown: %v\n%s", err, out)
+	os.Chmod(m.dir, 0o755) // its daemons are not root
+	command(t, "chown", "postfix", filepath.Join(m.dir, "data"))
+}
+
+func command(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
+}
+
+func (m *mta) start(t *testing.T, gate, sink, chroot string) {
+	t.Helper()
 	_, port, _ := net.SplitHostPort(sink)
-	hook := strings.ReplaceAll(documentedLines(t), documented, gate)
-	m.write(t, "main.cf", fmt.Sprintf(mainCF, dir, port)+hook)
-	m.write(t, "master.cf", fmt.Sprintf(masterCF, m.address))
+	hook := strings.ReplaceAll(documentedLines(t), "inet:"+documented, gate)
+	m.write(t, "main.cf", fmt.Sprintf(mainCF, m.dir, port)+hook)
+	m.write(t, "master.cf", fmt.Sprintf(masterCF, m.address, chroot))
 	m.postfix(t, "start")
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("Postfix's log:\n%s", m.log())
 		}
-		exec.Command("postfix", "-c", filepath.Join(dir, "etc"), "stop").Run()
+		exec.Command("postfix", "-c", filepath.Join(m.dir, "etc"), "stop").Run()
 	})
 	waitFor(t, "Postfix", func() bool { return answers(m.address) })
-	return m
 }
 
 // documentedLines are the lines of main.cf in the document.
@@ -156,14 +192,29 @@ func (m *mta) held() int {
 	return n
 }
 
+// ports are below those that the system gives to connections: a port stays free for a gate that starts again.
+var ports atomic.Uint32
+
+const firstPort, manyPorts = 20000, 12000
+
 func freePort(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	ports.CompareAndSwap(0, uint32(os.Getpid()))
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+ports.Add(1)%manyPorts)
+		tcp, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		udp, err := net.ListenPacket("udp", address)
+		tcp.Close()
+		if err == nil {
+			udp.Close()
+			return address
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port is free for both UDP and TCP")
+	return ""
 }
 
 func answers(address string) bool {

@@ -28,6 +28,7 @@ func (b *bench) reconfigure(t *testing.T, more string) {
 
 // The table of presets, as an administrator reads it.
 func TestEachPresetDoesAsItsTableSays(t *testing.T) {
+	sideBySide(t)
 	b := setUp(t, "")
 	b.dns.SetZone(t, zone+`
 broken.example.   TXT "v=spf1 ip4:192.0.2.300 -all"
@@ -76,6 +77,7 @@ plain.example.    TXT "v=spf1 ip4:192.0.2.1 -all"
 }
 
 func TestRecipientDomainsHaveTheirOwnPolicies(t *testing.T) {
+	sideBySide(t)
 	b := setUp(t, "help_url = \"https://mail.example.org/why?{ref}\"\n[[recipients]]\ndomains = [\"lenient.example\"]\npolicy = \"standard\"")
 	softfail := sender{ip: "192.0.2.9", helo: "mx.example.com", from: "a@example.com"}
 	var putOff []string
@@ -99,6 +101,7 @@ func TestRecipientDomainsHaveTheirOwnPolicies(t *testing.T) {
 }
 
 func TestQuarantineGoesToAMailbox(t *testing.T) {
+	sideBySide(t)
 	b := setUp(t, "")
 	rules := filepath.Join(filepath.Dir(b.gate.config), "own.toml")
 	err := os.WriteFile(rules, []byte(`
@@ -130,6 +133,7 @@ reason = "softfail of {spf.domain}"
 }
 
 func TestTrustedSealerStandsInForDMARC(t *testing.T) {
+	sideBySide(t)
 	b := setUp(t, "")
 	text := b.sign(t, message("list", fromGood, "Subject: hikers")) + "-- \r\nthe list\r\n"
 	b.publish(t, "list.example")
@@ -160,6 +164,7 @@ func TestTrustedSealerStandsInForDMARC(t *testing.T) {
 }
 
 func TestForwardedMailIsSealed(t *testing.T) {
+	sideBySide(t)
 	b := setUp(t, "")
 	b.publish(t, "fwd.example")
 	b.reconfigure(t, "[arc]\nseal_domain = \"fwd.example\"\nseal_selector = \"s1\"\nseal_key = "+fmt.Sprintf("%q", b.keyFile(t))+"\nseal_recipients = [\"example.org\"]")

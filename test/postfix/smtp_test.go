@@ -20,6 +20,7 @@ type sink struct {
 	address string
 
 	mu         sync.Mutex
+	arrived    func(message string) // told of each message, before it is taken; nil: nobody is
 	messages   []string
 	recipients []string // of each message, with a space between them
 }
@@ -60,6 +61,12 @@ func (s *sinkSession) Data(r io.Reader) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return err
+	}
+	s.sink.mu.Lock()
+	arrived := s.sink.arrived
+	s.sink.mu.Unlock()
+	if arrived != nil {
+		arrived(string(text))
 	}
 	s.sink.mu.Lock()
 	defer s.sink.mu.Unlock()
@@ -105,6 +112,7 @@ func (s *sink) wait(t *testing.T, mark string) string {
 // A sender is an SMTP client that claims to be somebody else.
 type sender struct {
 	ip, helo, from string
+	login          string       // SASL's, which XCLIENT hands on without a password
 	to             []string     // b@example.org if there is none
 	putOff         func(string) // told of recipients that are to be tried again; nil: none is
 }
@@ -138,7 +146,11 @@ func (s sender) send(address, message string) (code int, reply string, err error
 	// XCLIENT begins the session anew, as the client that it names (Postfix's XCLIENT_README).
 	steps := []step{{"EHLO test", 250}}
 	if s.ip != "" {
-		steps = append(steps, step{"XCLIENT ADDR=" + s.ip + " NAME=[UNAVAILABLE]", 220}, step{"EHLO " + s.helo, 250})
+		xclient := "XCLIENT ADDR=" + s.ip + " NAME=[UNAVAILABLE]"
+		if s.login != "" {
+			xclient += " LOGIN=" + s.login
+		}
+		steps = append(steps, step{xclient, 220}, step{"EHLO " + s.helo, 250})
 	}
 	steps = append(steps, step{"MAIL FROM:<" + s.from + ">", 250})
 	for _, to := range s.recipients() {
