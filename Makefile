@@ -2,14 +2,15 @@
 # make test   every check and every test; as root it installs what they need
 #
 # The others: build, lint, cross, fuzz (FUZZTIME=1m a target), deb (dist/gatepost_VERSION_ARCH.deb); bench, bench-gate (against rspamd
-# and opendkim with opendmarc), soak (SOAK=1h of mixed mail).
+# and opendkim with opendmarc), soak (SOAK=1h of mixed mail), soak-store (an hour's mail with the store away, and an hour's flood of
+# made up names: four minutes, and 3 GB of the directory for temporary files).
 
 GO       ?= go
 FUZZTIME ?= 1m
 SOAK     ?= 1h
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: run build test lint cross bench bench-gate soak fuzz deb
+.PHONY: run build test lint cross bench bench-gate soak soak-store fuzz deb
 
 run:
 	$(GO) run ./cmd/gatepost serve
@@ -41,6 +42,9 @@ bench-gate:
 
 soak:
 	$(GO) run ./test/soak -time $(SOAK)
+
+soak-store:
+	GATEPOST_FULL=1 $(GO) test -count=1 -timeout 60m -v -run Flat ./internal/observe
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) scripts/fuzz

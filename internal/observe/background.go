@@ -43,7 +43,7 @@ func (r *Recorder) rescue() {
 // rescueSome tells whether there is more to do.
 func (r *Recorder) rescueSome() bool {
 	r.mu.Lock()
-	room := min(r.o.MaxBytes-r.journal.bytes, rescueBytes)
+	room := min(r.o.MaxBytes-r.journal.bytes, int64(r.o.memoryBytes/rescuePart))
 	some := r.memory.split(int(room))
 	if some.messages == 0 && !(r.failing && room > 0) {
 		r.mu.Unlock()
@@ -75,8 +75,8 @@ func (r *Recorder) rescueSome() bool {
 	return r.memory.messages > 0
 }
 
-// rescueBytes bounds the batch that a part of the memory becomes.
-const rescueBytes = 2 << 20
+// rescuePart is which part of the memory at most becomes a batch. The rest stays free for mail that comes meanwhile.
+const rescuePart = 8
 
 // atOnce is how many segments are handed over before the background looks after the rest of its work.
 const atOnce = 8

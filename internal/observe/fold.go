@@ -35,6 +35,28 @@ func (f *fold) add(d *store.Decision) {
 	}
 }
 
+// addWithin counts a message, and tells whether so many bytes had room for it. When three quarters are taken, what is new is folded:
+// what a sender makes up then takes no more room.
+func (f *fold) addWithin(d *store.Decision, room int) bool {
+	o := store.Observe(d)
+	if f.scratch, _ = o.AppendBinary(f.scratch[:0]); f.size >= room/4*3 && !f.knows(f.scratch) {
+		o = o.Fold(store.FoldLevels)
+		if f.scratch, _ = o.AppendBinary(f.scratch[:0]); f.size >= room && !f.knows(f.scratch) {
+			return false
+		}
+	}
+	f.count(f.scratch, 1)
+	if d.Exception != 0 {
+		f.use(d.Exception, 1, d.Time)
+	}
+	return true
+}
+
+func (f *fold) knows(key []byte) bool {
+	_, known := f.counts[string(key)]
+	return known
+}
+
 func (f *fold) count(key []byte, n int64) {
 	f.messages += n
 	if f.counts == nil {

@@ -35,6 +35,18 @@ func decision(n int) *store.Decision {
 	}
 }
 
+// made is the nth message of a sender who makes up a name wherever it can.
+func made(n int) *store.Decision {
+	d := decision(n)
+	name := fmt.Sprintf("x%d.example", n)
+	d.Helo, d.EnvelopeDomain, d.AuthorDomain, d.PolicyDomain, d.DKIM[0].SDID = name, name, name, name, name
+	d.ClientIP = netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, byte(n >> 16), byte(n >> 8), byte(n), 15: 1})
+	if n%3 == 0 {
+		d.Verdict, d.Rule, d.Done = "reject", "spf-softfail", "reject"
+	}
+	return d
+}
+
 // A door stands before a real store, and can be shut.
 type door struct {
 	store.Store

@@ -137,6 +137,7 @@ func each(t *testing.T, what string, count func(n int) int64, said [][2]int) {
 }
 
 func TestWhatWasRecordedBeforeASIGKILLIsInTheStoreOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	home, away := filepath.Join(dir, "store"), filepath.Join(dir, "away")
 	if err := os.Mkdir(home, 0o700); err != nil {
@@ -180,6 +181,7 @@ func TestWhatWasRecordedBeforeASIGKILLIsInTheStoreOnce(t *testing.T) {
 }
 
 func TestWhatWasRecordedBeforeASIGKILLIsCountedOnceByAJournalThatIsFull(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	home, away := filepath.Join(dir, "store"), filepath.Join(dir, "away")
 	if err := os.Mkdir(away, 0o700); err != nil {

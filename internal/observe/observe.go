@@ -15,7 +15,8 @@
 //
 //   - At three quarters of MaxBytes, the oldest segments are boiled down: their decisions are dropped, their counts stay.
 //   - At MaxBytes, or where the disk is full or broken, messages are counted in memory until the journal can be written again, and
-//     their decisions are dropped. What memory has no room for is lost, and counted as lost.
+//     their decisions are dropped. Where memory is short of room, names that are new are folded (see package store); only what has
+//     no room even so is lost, and counted as lost.
 //
 // Mail flows in each case.
 package observe
@@ -201,11 +202,10 @@ func (r *Recorder) record(entry []byte, d *store.Decision) {
 			return
 		}
 	}
-	if r.memory.size+r.rescued.size >= r.o.memoryBytes {
+	if !r.memory.addWithin(d, r.o.memoryBytes-r.rescued.size) {
 		r.stats.Lost++
 		return
 	}
-	r.memory.add(d)
 	r.stats.Pending++
 	r.stats.Dropped++
 }

@@ -29,8 +29,9 @@ func TestWhatIsRecordedComesIntoTheStoreByItself(t *testing.T) {
 }
 
 func TestSixteenAtOnceAreEachRecordedOnce(t *testing.T) {
+	t.Parallel()
 	d := newDoor(t)
-	r := start(t, t.TempDir(), Options{Store: d, segmentBytes: 10_000})
+	r := start(t, t.TempDir(), Options{Store: d, segmentBytes: 40_000})
 	var all sync.WaitGroup
 	for g := range 16 {
 		all.Go(func() {
@@ -240,7 +241,9 @@ func TestMemoryThatIsFullLosesMessagesAndSaysHowMany(t *testing.T) {
 		t.Skip(err)
 	}
 	for n := range 10_000 {
-		r.Record(decision(n))
+		m := decision(n)
+		m.Rule = fmt.Sprint(n) // which nothing folds
+		r.Record(m)
 	}
 	s := r.Stats()
 	if s.Lost == 0 || s.InMemory == 0 || s.Lost+s.InMemory != 10_000 {
@@ -252,6 +255,29 @@ func TestMemoryThatIsFullLosesMessagesAndSaysHowMany(t *testing.T) {
 	eventually(t, "what was counted is in the store", func() bool { return r.Stats().Committed == s.InMemory })
 	if _, total := counted(t, d); total != s.InMemory {
 		t.Errorf("%d messages are counted, want %d", total, s.InMemory)
+	}
+}
+
+func TestAFloodOfNamesThatMemoryHasNoRoomForIsFoldedAndNotLost(t *testing.T) {
+	d, dir := newDoor(t), filepath.Join(t.TempDir(), "journal")
+	r := start(t, dir, Options{Store: d, memoryBytes: 20_000})
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Skip(err)
+	}
+	r.Record(decision(7))
+	for n := range 10_000 {
+		r.Record(made(n))
+	}
+	r.Record(decision(7))
+	if s := r.Stats(); s.Lost != 0 || s.InMemory != 10_002 {
+		t.Errorf("got %+v", s)
+	}
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what was counted is in the store", func() bool { return r.Stats().Pending == 0 })
+	if byDomain, total := counted(t, d); total != 10_002 || byDomain["d7.example"] != 2 || byDomain[store.Other] == 0 || len(byDomain) > 100 {
+		t.Errorf("%d messages are counted, want 10002: %v", total, byDomain)
 	}
 }
 

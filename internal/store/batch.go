@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -43,7 +45,10 @@ func (d *database) AddBatch(ctx context.Context, b Batch) error {
 		if err := d.addCounts(ctx, run, tx, b.Counts); err != nil {
 			return err
 		}
-		for _, u := range b.Uses {
+		for i, u := range b.Uses {
+			if i%patience == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if _, err := tx.ExecContext(run, countUse, u.Count, micros(u.Last), u.Exception); err != nil {
 				return err
 			}
@@ -69,23 +74,26 @@ func (d *database) addDecisions(ctx, run context.Context, tx *sql.Tx, decisions 
 	}
 	insert := tx.StmtContext(run, d.decision)
 	defer insert.Close()
-	var bytes []byte
+	var encoded []byte
+	var document bytes.Buffer
+	encoder := json.NewEncoder(&document)
+	encoder.SetEscapeHTML(false) // a Message-ID is written in < and >
 	for i := range decisions {
 		if i%patience == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		var row Decision
-		bytes, _ = decisions[i].AppendBinary(bytes[:0])
-		if err := row.UnmarshalBinary(bytes); err != nil { // within bounds, and clean
+		encoded, _ = decisions[i].AppendBinary(encoded[:0])
+		if err := row.UnmarshalBinary(encoded); err != nil { // within bounds, and clean
 			return err
 		}
 		row.ID = last - int64(len(decisions)-1-i)
-		document, err := json.Marshal(&row)
-		if err != nil {
+		document.Reset()
+		if err := encoder.Encode(&row); err != nil {
 			return err
 		}
 		_, err = insert.ExecContext(run, row.ID, micros(row.Time), row.Reference, row.AuthorDomain, row.EnvelopeDomain,
-			row.Verdict, row.Rule, string(document))
+			row.Verdict, row.Rule, strings.TrimSuffix(document.String(), "\n"))
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,10 @@ package store
 
 import (
 	"bytes"
+	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,6 +30,29 @@ func TestWhatAnOlderProgramWroteIsReadWithTheRestZero(t *testing.T) {
 	}
 	if err := got.UnmarshalBinary(append(b, "what a newer one adds"...)); err != nil || got.Verdict != "reject" {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestADocumentIsHardlyLongerThanItsTextsButForControlCharacters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatepost.db")
+	d, err := connectSQLite(t.Context(), path, Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for i, c := range []string{"a", "<", "\x7f", "\"", "\\", "\n", "\xff", "\u2028"} {
+		long := strings.Repeat(c, 1000)
+		row := Decision{MessageID: long, Helo: long, Reason: long, Recipients: slices.Repeat([]string{long}, maxRecipients)}
+		if err := d.AddBatch(t.Context(), Batch{Source: "a", Number: int64(i + 1), Decisions: []Decision{row}}); err != nil {
+			t.Fatal(err)
+		}
+		var bytes int
+		if err := d.read.QueryRowContext(t.Context(), `SELECT length(CAST(document AS BLOB)) FROM decisions ORDER BY id DESC LIMIT 1`).Scan(&bytes); err != nil {
+			t.Fatal(err)
+		}
+		if texts := 2*maxText + maxDomain + maxRecipients*maxAddress; bytes > 2*texts+1000 {
+			t.Errorf("%q: %d bytes for %d bytes of text", c, bytes, texts)
+		}
 	}
 }
 

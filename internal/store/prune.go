@@ -8,7 +8,7 @@ import (
 
 const (
 	// prunedAtOnce bounds how long a transaction that deletes keeps others from writing.
-	prunedAtOnce = 5000
+	prunedAtOnce = 2000
 
 	// sourceAge is how long a source is remembered after its last batch. A journal that waited longer would be counted again.
 	sourceAge = 400 * 24 * time.Hour

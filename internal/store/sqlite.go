@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -26,12 +27,25 @@ var pragmas = []string{
 // errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
 var errMoved = errors.New("the file was moved away or replaced while it was in use")
 
+// openFor is how long a store that others hold locked is tried to be opened. SQLite itself does not wait for everything: not for one
+// who is the first to open a file, or the last to close it.
+const openFor = 5 * time.Second
+
 func openSQLite(ctx context.Context, path string, o Options) (Store, error) {
-	d, err := connectSQLite(ctx, path, o)
-	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", path, err)
+	for began := time.Now(); ; {
+		d, err := connectSQLite(ctx, path, o)
+		if err == nil {
+			return d, nil
+		}
+		if !locked(err) || time.Since(began) > openFor {
+			return nil, fmt.Errorf("store %s: %w", path, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("store %s: %w", path, err)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
-	return d, nil
 }
 
 func connectSQLite(ctx context.Context, path string, o Options) (_ *database, err error) {
@@ -173,9 +187,15 @@ func broken(err error) bool {
 	if !errors.As(err, &engine) {
 		return false
 	}
-	switch engine.Code() & 0xff {
-	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_FULL:
+	return !locked(err) && engine.Code()&0xff != lib.SQLITE_FULL
+}
+
+// locked tells whether somebody else stands in the way.
+func locked(err error) bool {
+	var engine *sqlite.Error
+	if !errors.As(err, &engine) {
 		return false
 	}
-	return true
+	code := engine.Code() & 0xff
+	return code == lib.SQLITE_BUSY || code == lib.SQLITE_LOCKED
 }

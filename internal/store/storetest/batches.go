@@ -44,7 +44,7 @@ func batchWhole(t *testing.T, open Place) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	large := store.Batch{Source: "a", Number: 1}
-	for n := range 1000 {
+	for n := range 400 {
 		large.Decisions = append(large.Decisions, decision(n))
 	}
 	large.Counts = counts(large.Decisions...)
@@ -53,12 +53,12 @@ func batchWhole(t *testing.T, open Place) {
 	cancel()
 	err := <-done
 	found := len(find(t, s, store.DecisionFilter{Limit: 10_000}))
-	if n := total(t, s); err != nil && (found != 0 || n != 0) || err == nil && (found != 1000 || n != 1000) {
+	if n := total(t, s); err != nil && (found != 0 || n != 0) || err == nil && (found != 400 || n != 400) {
 		t.Errorf("after %v: %d decisions, %d messages", err, found, n)
 	}
 	add(t, s, large) // may be the second time
-	if n := total(t, s); n != 1000 {
-		t.Errorf("got %d messages, want 1000", n)
+	if n := total(t, s); n != 400 {
+		t.Errorf("got %d messages, want 400", n)
 	}
 }
 

@@ -79,20 +79,20 @@ func holdsFlood(t *testing.T, s store.Store, messages int) {
 
 func floodBounded(t *testing.T, open Place) {
 	s, other := open(t), open(t)
-	for b := range 20 {
+	for b := range 8 {
 		n := store.Batch{Source: "a", Number: int64(b + 1), Counts: flood(50*b, 50*b+50)}
 		add(t, s, n)
 		add(t, other, n)
 	}
-	holdsFlood(t, s, 1000)
+	holdsFlood(t, s, 400)
 }
 
 func floodBatch(t *testing.T, open Place) {
 	s := open(t)
-	b := store.Batch{Source: "a", Number: 1, Counts: flood(0, 1000)}
+	b := store.Batch{Source: "a", Number: 1, Counts: flood(0, 400)}
 	add(t, s, b)
 	add(t, s, b)
-	holdsFlood(t, s, 1000)
+	holdsFlood(t, s, 400)
 }
 
 func floodWriters(t *testing.T, open Place) {
@@ -100,8 +100,8 @@ func floodWriters(t *testing.T, open Place) {
 	for w := range 4 {
 		s := open(t)
 		all.Go(func() {
-			for b := range 5 {
-				from := 250*w + 50*b
+			for b := range 2 {
+				from := 100*w + 50*b
 				if err := s.AddBatch(t.Context(), store.Batch{Source: fmt.Sprint(w), Number: int64(b + 1), Counts: flood(from, from+50)}); err != nil {
 					t.Errorf("writer %d: %v", w, err)
 				}
@@ -109,14 +109,14 @@ func floodWriters(t *testing.T, open Place) {
 		})
 	}
 	all.Wait()
-	holdsFlood(t, open(t), 1000)
+	holdsFlood(t, open(t), 400)
 }
 
 // A flood of HELO names alone costs HELO names alone, and leaves room for what else is new.
 func floodHelo(t *testing.T, open Place) {
 	s := open(t)
 	var all []store.Decision
-	for n := range 500 {
+	for n := range 200 {
 		d := decision(1)
 		d.Helo = fmt.Sprintf("h%d.example", n)
 		all = append(all, d)
@@ -140,8 +140,8 @@ func floodHelo(t *testing.T, open Place) {
 			t.Errorf("got  %+v\nwant %+v", n.Observation, want)
 		}
 	}
-	if n := total(t, s); n != 501 || whole != bound*3/4 {
-		t.Errorf("%d messages in %d whole rows, want 501 in %d", n, whole, bound*3/4)
+	if n := total(t, s); n != 201 || whole != bound*3/4 {
+		t.Errorf("%d messages in %d whole rows, want 201 in %d", n, whole, bound*3/4)
 	}
 	if got := observed(t, s, store.ObservationFilter{AuthorDomain: "example.net"}); len(got) != 1 || got[0].SourceIP != last.ClientIP {
 		t.Errorf("got %+v", got)
@@ -156,7 +156,7 @@ func encoded(o *store.Observation) string {
 func floodKnown(t *testing.T, open Place) {
 	s := open(t)
 	add(t, s, batch("a", 1, decision(1)))
-	add(t, s, store.Batch{Source: "a", Number: 2, Counts: flood(0, 1000)})
+	add(t, s, store.Batch{Source: "a", Number: 2, Counts: flood(0, 400)})
 	add(t, s, batch("a", 3, decision(1), decision(1)))
 	got := observed(t, s, store.ObservationFilter{AuthorDomain: "example.com"})
 	d := decision(1)
@@ -169,7 +169,7 @@ func floodDay(t *testing.T, open Place) {
 	s := open(t)
 	tomorrow := decision(1)
 	tomorrow.Time = noon.AddDate(0, 0, 1)
-	add(t, s, store.Batch{Source: "a", Number: 1, Counts: append(flood(0, 1000), counts(tomorrow)...)})
+	add(t, s, store.Batch{Source: "a", Number: 1, Counts: append(flood(0, 400), counts(tomorrow)...)})
 	got := observed(t, s, store.ObservationFilter{From: tomorrow.Time})
 	if len(got) != 1 || got[0].Folded != 0 || got[0].HeloDomain != "mx.example.com" {
 		t.Errorf("got %+v", got)

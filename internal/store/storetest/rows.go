@@ -240,18 +240,18 @@ func prune(t *testing.T, s store.Store, r store.Retention, now time.Time) (round
 func pruneRing(t *testing.T, open Place) {
 	s := open(t)
 	var all []store.Decision
-	for n := range 5_300 {
+	for n := range 2_300 {
 		all = append(all, store.Decision{Time: noon, Reference: decision(n).Reference})
 	}
 	add(t, s, store.Batch{Source: "a", Number: 1, Decisions: all})
 	if rounds := prune(t, s, store.Retention{Decisions: 2}, noon); rounds < 2 {
-		t.Errorf("5300 rows went in %d transaction, in which others wait", rounds)
+		t.Errorf("2300 rows went in %d transaction, in which others wait", rounds)
 	}
-	if got := references(find(t, s, store.DecisionFilter{})); got != "ref5298 ref5299" {
+	if got := references(find(t, s, store.DecisionFilter{})); got != "ref2298 ref2299" {
 		t.Errorf("got %q", got)
 	}
 	prune(t, s, store.Retention{}, noon.AddDate(100, 0, 0))
-	if got := references(find(t, s, store.DecisionFilter{})); got != "ref5298 ref5299" {
+	if got := references(find(t, s, store.DecisionFilter{})); got != "ref2298 ref2299" {
 		t.Errorf("without a limit, got %q", got)
 	}
 }
