@@ -169,6 +169,8 @@ func TestKeysRotateWhileMailFlows(t *testing.T) {
 	b.end(t, bind, retiring)
 	a.stays(t, 40, secondOnes)
 	l.stop()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, wrong := range a.wrong {
 		t.Error(wrong)
 	}
