@@ -63,7 +63,7 @@ const (
 
 // gcPercent is how much garbage may gather, in parts of what is alive, before it is collected: little is alive, and collecting it was a
 // tenth of the processor time of a message. GOGC in the environment says otherwise.
-const gcPercent = 150
+const gcPercent = 200
 
 // Signals are how the operating system speaks to a server. They come by two channels, so that any number of those that ask for the
 // configuration to be read again leaves room for the one that ends it.
