@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/metrics"
 )
 
 // conn is one connection of a mail server.
@@ -61,13 +63,17 @@ type network struct{ c *conn }
 
 func (n network) Read(p []byte) (int, error) {
 	n.c.mu.Lock()
-	deadline := n.c.deadline
-	if n.c.draining && !n.c.inMessage {
+	deadline, ending := n.c.deadline, n.c.draining && !n.c.inMessage
+	if ending {
 		deadline = n.c.until
 	}
 	n.c.Conn.SetReadDeadline(deadline)
 	n.c.mu.Unlock()
-	return n.c.Conn.Read(p)
+	read, err := n.c.Conn.Read(p)
+	if !ending && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(deadline) { // and not because the gate stops
+		n.c.gate.metrics.LimitReached(metrics.LimitIdle)
+	}
+	return read, err
 }
 
 // SetReadDeadline is for the next read from the network. The library sets one before each packet and takes it back after, and nearly

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"time"
-
-	"github.com/gatepost-mail/gatepost/internal/metrics"
 )
 
 // Serve answers on a listener until [Gate.Shutdown]. It returns early only where the listener fails for good.
@@ -96,7 +94,7 @@ func (l *listener) takeSlot() error {
 		return nil
 	default:
 	}
-	l.gate.metrics.LimitReached(metrics.LimitSessions)
+	l.gate.metrics.SessionRefused()
 	select {
 	case l.gate.slots <- struct{}{}:
 		return nil
