@@ -17,6 +17,9 @@ func client(e *verify.Evaluation) string {
 
 // mailFrom is the MAIL FROM identity: the address, or what stands in for a null one.
 func mailFrom(e *verify.Evaluation) string {
+	if e.Client.MailFrom == "" && e.Client.Helo == "" {
+		return "an unknown sender" // of a message in a file
+	}
 	if e.Client.MailFrom == "" {
 		return "the null sender with HELO " + part(e.Client.Helo, domainLength)
 	}
