@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,6 +29,19 @@ type gate struct {
 	metrics string // where the figures are served; empty if this build does not
 	log     watcher
 	reloads int
+}
+
+// eventually gives something that begins beside others time to begin.
+func eventually(try func() error) error {
+	err := try()
+	for range 50 {
+		if err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+		err = try()
+	}
+	return err
 }
 
 // configuration is all there is to know here of the gate's settings: those that every build has, and those that it may not have yet.
@@ -78,7 +92,7 @@ func startGate(dir, dns string) (*gate, error) {
 		return nil, err
 	}
 	if g.metrics != "" {
-		if _, err := scrape(g.metrics); err != nil {
+		if err := eventually(func() error { _, err := scrape(g.metrics); return err }); err != nil {
 			fmt.Printf("no metrics, since this build does not serve them: %v\n", err)
 			g.metrics = ""
 		}
