@@ -11,10 +11,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/gatepost-mail/gatepost/test/bench/lab"
 	"github.com/gatepost-mail/gatepost/test/bench/mta"
