@@ -13,3 +13,12 @@ func peakMemory(p *os.ProcessState) int64 {
 	}
 	return int64(usage.Maxrss) << 10
 }
+
+// ownPeak is that of this process so far.
+func ownPeak() int64 {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return int64(usage.Maxrss) << 10
+}
