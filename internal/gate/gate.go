@@ -47,8 +47,8 @@ type Settings struct {
 	MaxMessages        int // of one SMTP session; 5000
 	Log                *slog.Logger
 
-	byDefault Route             // Policy and Monitor
-	written   map[string]string // see writes
+	byDefault Route    // Policy and Monitor
+	written   []string // see writes
 }
 
 // Options are fixed while a gate runs. The zero value of each member means its default.

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ type transit struct {
 	headerEnded bool
 	forged      []forgery      // in the order of the header
 	tooForged   bool           // there are more
-	count       map[string]int // fields so far of each name that we write, in lower case
+	count       map[string]int // fields so far of each name that we write
 }
 
 // A forgery is a field that only we may write: the nth of its name, from 1.
@@ -106,10 +107,11 @@ func (t *transit) field(name, value string) {
 
 // watch finds forged fields, beyond the limits of the header too (RFC 8601 5).
 func (t *transit) watch(name, value string) {
-	written, ours := t.written[strings.ToLower(name)]
-	if !ours {
+	at := slices.IndexFunc(t.written, func(ours string) bool { return len(ours) == len(name) && strings.EqualFold(ours, name) })
+	if at < 0 {
 		return
 	}
+	written := t.written[at]
 	if t.count == nil {
 		t.count = map[string]int{}
 	}
@@ -127,13 +129,17 @@ func (t *transit) watch(name, value string) {
 // maxForged bounds the fields that are taken away: it takes a mail server time that grows with their square.
 const maxForged = 200
 
-// writes are the names of the fields that we write, by their lower case: what comes with such a name was not written by us.
-func (s *Settings) writes() map[string]string {
-	names := map[string]string{}
-	add := func(name string) { names[strings.ToLower(name)] = name }
+// writes are the names of the fields that we write, each once: what comes with such a name was not written by us.
+func (s *Settings) writes() []string {
+	var names []string
+	add := func(name string) {
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
+			names = append(names, name)
+		}
+	}
 	add(resultsField)
 	add(verdictField)
-	for _, r := range append(s.Routes, s.byDefault) {
+	for _, r := range slices.Concat(s.Routes, []Route{s.byDefault}) {
 		if r.Policy == nil {
 			continue
 		}
