@@ -34,7 +34,7 @@ func runGate(t *testing.T, g *aGate) (path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go control.ServeOn(t.Context(), ln, g)
+	go control.Serve(t.Context(), ln, g)
 	path = filepath.Join(dir, "gatepost.toml")
 	text, err := json.Marshal(dir)
 	if err != nil {

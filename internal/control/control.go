@@ -1,8 +1,9 @@
 // Package control is how a running gate is spoken to from the command line: HTTP over a Unix socket in the state directory, which
 // its owner alone may open.
 //
-//	go control.Serve(ctx, filepath.Join(stateDir, control.SocketName), gate)   // in the gate
-//	err := control.NewClient(path).Reload(ctx)                                 // in gatepost reload
+//	listener, err := control.Listen(filepath.Join(stateDir, control.SocketName)) // in the gate
+//	go control.Serve(ctx, listener, gate)
+//	err := control.NewClient(path).Reload(ctx)                                   // in gatepost reload
 package control
 
 import (

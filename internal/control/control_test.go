@@ -41,7 +41,7 @@ func serve(t *testing.T, path string, h Handler) (stop func() error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- ServeOn(ctx, ln, h) }()
+	go func() { ended <- Serve(ctx, ln, h) }()
 	t.Cleanup(cancel)
 	return func() error { cancel(); return <-ended }
 }

@@ -22,17 +22,8 @@ const (
 	closeTimeout = 5 * time.Second
 )
 
-// Serve answers on a socket until ctx is done, and removes it. A socket that a gate which was killed left behind is replaced.
-func Serve(ctx context.Context, path string, h Handler) error {
-	ln, err := Listen(path)
-	if err != nil {
-		return err
-	}
-	return ServeOn(ctx, ln, h)
-}
-
-// ServeOn is Serve for a listener of [Listen]: a program can so learn at its start whether there is a socket.
-func ServeOn(ctx context.Context, ln net.Listener, h Handler) error {
+// Serve answers on a listener of [Listen] until ctx is done, and removes the socket.
+func Serve(ctx context.Context, ln net.Listener, h Handler) error {
 	server := &http.Server{
 		Handler: handler(h), MaxHeaderBytes: maxHeader, ReadTimeout: readTimeout, ErrorLog: log.New(io.Discard, "", 0),
 	}

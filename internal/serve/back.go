@@ -82,7 +82,7 @@ func (s *state) rotorOptions(dir *signing.Directory) signing.Options {
 func (b *back) start(ctx context.Context, s *Server) {
 	ctx, b.cancel = context.WithCancel(ctx)
 	b.metrics.Attach(s.sources())
-	b.tasks.Go(func() { control.ServeOn(ctx, b.socket, s) })
+	b.tasks.Go(func() { control.Serve(ctx, b.socket, s) })
 	if b.memory != nil {
 		b.tasks.Go(func() { b.memory.allowed.Run(ctx) })
 	}
