@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"runtime"
@@ -333,7 +332,7 @@ func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	if err == io.EOF {
 		if wrong := c.check(); wrong != nil {
-			err = fmt.Errorf("%w", wrong)
+			err = wrong
 		}
 	}
 	return n, err

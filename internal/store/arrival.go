@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"iter"
 	"net/netip"
@@ -54,7 +55,19 @@ type Report struct {
 	Document   json.RawMessage // the report as gatepost reports parse prints it, without the records of an aggregate report
 
 	Rows iter.Seq2[Row, error] // of an aggregate report; may be gone through several times
+	Held int                   // about how many of them are in memory
 }
+
+// An ArrivalError is an arrival that could not be written by its own fault: it cannot be read any more. Others can be.
+type ArrivalError struct {
+	Name string
+	Err  error
+}
+
+func (e *ArrivalError) Error() string { return fmt.Sprintf("%s: %v", e.Name, e.Err) }
+
+// Unwrap gives the cause.
+func (e *ArrivalError) Unwrap() error { return e.Err }
 
 // A Row is a record of an aggregate report. Results are in lower case; one that no standard knows is as it came.
 type Row struct {
