@@ -6,14 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/listen"
 )
 
 const (
@@ -74,7 +74,11 @@ func reply(w http.ResponseWriter, status int, v any) {
 // Listen opens the socket, which nobody but its owner can open at any moment: it is made in a folder that is closed to others, and
 // then moved to its place.
 func Listen(path string) (net.Listener, error) {
-	if err := free(path); err != nil {
+	switch err := listen.Free(path); {
+	case err == nil, errors.Is(err, listen.ErrStale): // what is made is moved to its place
+	case errors.Is(err, listen.ErrBusy):
+		return nil, fmt.Errorf("control socket %s: another gate runs with this state directory: stop it, or give this one a state_dir of its own", path)
+	default:
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".control-") // with mode 0700
@@ -110,26 +114,4 @@ func (l *listener) Close() error {
 		os.Remove(l.path)
 	}
 	return err
-}
-
-// free tells whether a socket can be put at path: nothing is there, or a socket that nobody answers on any more.
-func free(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode()&fs.ModeSocket == 0:
-		return errors.New("there is something that is no socket: move it away")
-	}
-	c, err := net.DialTimeout("unix", path, time.Second)
-	if err == nil {
-		c.Close()
-		return errors.New("another gate runs with this state directory: stop it, or give this one a state_dir of its own")
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("a socket is there and it is not known whether a gate answers on it: %w", err)
-	}
-	return nil
 }

@@ -1,7 +1,7 @@
 // Package gate is the door that mail comes in by: a milter, which a mail server asks about every message.
 //
 //	g := gate.New(gate.Options{}, gate.Settings{Verifier: verifier, Policy: strict, AuthservID: "mx.example.org", Log: log})
-//	listener, err := gate.Listen("tcp", "127.0.0.1:8891", 0)
+//	listener, err := listen.On("tcp", "127.0.0.1:8891", 0)
 //	go g.Serve(listener)
 //	…
 //	g.Shutdown(ctx)

@@ -95,7 +95,7 @@ func open(t testing.TB, o Options, change func(*Settings)) *door {
 		change(&s)
 	}
 	d.gate = New(o, s)
-	ln, err := Listen("tcp", "127.0.0.1:0", 0)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

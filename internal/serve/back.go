@@ -11,7 +11,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/control"
-	"github.com/gatepost-mail/gatepost/internal/gate"
+	"github.com/gatepost-mail/gatepost/internal/listen"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/signing"
 	"github.com/gatepost-mail/gatepost/internal/web"
@@ -99,7 +99,7 @@ const webPause = 10 * time.Second
 func (s *Server) serveWeb(ctx context.Context, a config.Address) {
 	handler := web.Handler(web.Options{Metrics: s.back.metrics.Handler(), Checks: s.checks(), Log: s.log()})
 	for told := false; ; {
-		ln, err := gate.Listen(a.Network, a.Address, 0o660)
+		ln, err := listen.On(a.Network, a.Address, 0o660)
 		if err == nil {
 			s.log().Info("listening", "web", ln.Addr().String())
 			err = web.Serve(ctx, ln, handler)

@@ -18,6 +18,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/activation"
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/gate"
+	"github.com/gatepost-mail/gatepost/internal/listen"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/notify"
 )
@@ -89,7 +90,7 @@ func Run(ctx context.Context, o Options, signals Signals) error {
 	}
 	slog.SetDefault(first.log) // for what the libraries have to say
 	if len(listeners) == 0 {
-		if listeners, err = listen(first.config); err != nil {
+		if listeners, err = doors(first.config); err != nil {
 			return err
 		}
 	}
@@ -208,10 +209,11 @@ func passedOn() ([]net.Listener, error) {
 // milterSocket is what FileDescriptorName= calls a socket that mail servers connect to.
 const milterSocket = "milter"
 
-func listen(c *config.Config) ([]net.Listener, error) {
+// doors are where mail servers find us.
+func doors(c *config.Config) ([]net.Listener, error) {
 	var listeners []net.Listener
 	for _, a := range c.Listen {
-		ln, err := gate.Listen(a.Network, a.Address, fs.FileMode(c.SocketMode))
+		ln, err := listen.On(a.Network, a.Address, fs.FileMode(c.SocketMode))
 		if err != nil {
 			closeAll(listeners)
 			return nil, err

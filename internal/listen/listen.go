@@ -1,4 +1,7 @@
-package gate
+// Package listen opens the doors that others come in by.
+//
+//	listener, err := listen.On("tcp", "127.0.0.1:8891", 0)
+package listen
 
 import (
 	"errors"
@@ -10,11 +13,15 @@ import (
 	"time"
 )
 
-// Listen opens a door: on "tcp", "tcp4", "tcp6", or "unix" with the mode that the socket gets. A socket that nobody answers on any
+// On opens a door: at "tcp", "tcp4", "tcp6", or "unix" with the mode that the socket gets. A socket that nobody answers on any
 // more is replaced. The error says how to mend it.
-func Listen(network, address string, mode fs.FileMode) (net.Listener, error) {
+func On(network, address string, mode fs.FileMode) (net.Listener, error) {
 	if network == "unix" {
-		if err := removeStale(address); err != nil {
+		err := Free(address)
+		if errors.Is(err, ErrStale) {
+			err = os.Remove(address)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("listen unix:%s: %w", address, err)
 		}
 	}
@@ -31,8 +38,15 @@ func Listen(network, address string, mode fs.FileMode) (net.Listener, error) {
 	return ln, nil
 }
 
-// removeStale removes a socket that a gate which was killed left behind, and nothing else.
-func removeStale(path string) error {
+// What stands where a socket is wanted.
+var (
+	ErrStale = errors.New("a socket that nobody answers on") // it may be replaced
+	ErrBusy  = errors.New("address already in use: another gatepost or milter runs there; stop it, or listen elsewhere")
+)
+
+// Free tells whether a socket can be made at path: nil if nothing is there, [ErrStale] if a program that was killed left one behind,
+// and otherwise why not.
+func Free(path string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -40,20 +54,18 @@ func removeStale(path string) error {
 	case err != nil:
 		return err
 	case info.Mode()&fs.ModeSocket == 0:
-		return errors.New("there is something that is no socket: remove it, or listen elsewhere")
+		return errors.New("there is something that is no socket: move it away, or choose another path")
 	}
 	c, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		c.Close()
-		return errBusy
+		return ErrBusy
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("a socket is there and it is not known whether anybody answers on it: %w", err)
 	}
-	return os.Remove(path)
+	return ErrStale
 }
-
-var errBusy = errors.New("address already in use: another gatepost or milter runs there; stop it, or listen elsewhere")
 
 func listenError(network, address string, err error) error {
 	if network == "unix" {
@@ -73,7 +85,7 @@ func listenError(network, address string, err error) error {
 	case errors.As(err, &lookup):
 		cause = fmt.Errorf("no such host: %s; write an address of this one", lookup.Name)
 	case errors.Is(err, syscall.EADDRINUSE):
-		cause = errBusy
+		cause = ErrBusy
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		cause = fmt.Errorf("%w: this host does not have it; listen on 127.0.0.1 or on one that it has", cause)
 	case errors.Is(err, syscall.EACCES):
