@@ -160,6 +160,10 @@ func (b *bench) dial(t *testing.T, p Protocol) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newClient(t, nc)
+}
+
+func newClient(t *testing.T, nc net.Conn) *client {
 	t.Cleanup(func() { nc.Close() })
 	nc.SetDeadline(time.Now().Add(time.Minute))
 	return &client{t, nc, bufio.NewReader(nc)}
