@@ -161,6 +161,8 @@ type Receiver struct {
 	ctx     context.Context // of verification; ends with the Receiver
 	cancel  context.CancelFunc
 
+	recipients atomic.Pointer[Recipients]
+
 	connections, turnedAway, unknown, stored, setAside, deferred, refused atomic.Uint64
 
 	mu        sync.Mutex
@@ -199,9 +201,13 @@ func New(o Options) (*Receiver, error) {
 		r.servers[p] = s
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.SetRecipients(o.Recipients)
 	r.batch = batch.New(o.Importer, o.Batch)
 	return r, nil
 }
+
+// SetRecipients changes whose addresses are ours, as where domains were added.
+func (r *Receiver) SetRecipients(rs Recipients) { r.recipients.Store(&rs) }
 
 // Serve answers on a listener until [Receiver.Shutdown]. It returns early only where the listener fails for good.
 func (r *Receiver) Serve(ln net.Listener, p Protocol) error {

@@ -282,6 +282,18 @@ func TestOnlyOurAddressesAreTaken(t *testing.T) {
 	c.say("AUTH PLAIN AGEAYg==\r\n", "523 ")
 }
 
+func TestDomainsMayBeAddedWhileItRuns(t *testing.T) {
+	b := setUp(t, "", Options{})
+	c := b.greeted(t)
+	c.say("MAIL FROM:<>\r\nRCPT TO:<"+b.to("added.example")+">\r\n", "250 ", "550 5.1.1")
+	more, err := address.New(address.Options{Host: host, Secrets: []address.Secret{{1}}, Domains: []string{"added.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.SetRecipients(more)
+	c.say("RCPT TO:<"+b.to("added.example")+">\r\n", "250 ")
+}
+
 func TestProbingForAddressesEnds(t *testing.T) {
 	b := setUp(t, "", Options{MaxUnknown: 3})
 	c := b.greeted(t)

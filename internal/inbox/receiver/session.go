@@ -97,7 +97,7 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 
 // Rcpt implements smtp.Session.
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	domain, err := s.r.o.Recipients.Recipient(to)
+	domain, err := (*s.r.recipients.Load()).Recipient(to)
 	if err != nil {
 		s.r.unknown.Add(1)
 		if s.unknown++; s.unknown > s.r.o.MaxUnknown {

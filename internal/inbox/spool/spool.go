@@ -17,12 +17,13 @@ import (
 
 // A Spool is written by one goroutine, and then read by any number of them.
 type Spool struct {
-	dir    string
-	inside int64 // bytes that are kept in memory
-	memory []byte
-	file   *os.File
-	size   int64
-	failed error
+	dir      string
+	inside   int64 // bytes that are kept in memory
+	memory   []byte
+	file     *os.File
+	size     int64
+	nameless bool // the file has no name any more
+	failed   error
 
 	mu      sync.Mutex
 	readers int
@@ -68,6 +69,8 @@ func (s *Spool) spill() error {
 		return err
 	}
 	s.file = f
+	// A process that is killed leaves nothing behind. Windows removes no file that is open: there it goes with Close.
+	s.nameless = os.Remove(f.Name()) == nil
 	if _, err := f.Write(s.memory); err != nil {
 		return err
 	}
@@ -125,6 +128,8 @@ func (s *Spool) remove() {
 		return
 	}
 	s.file.Close()
-	os.Remove(s.file.Name())
+	if !s.nameless {
+		os.Remove(s.file.Name())
+	}
 	s.file = nil
 }
