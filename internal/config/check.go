@@ -62,6 +62,9 @@ func (c *Config) check() (key string, err error) {
 	if err := store.Check(c.StoreURL()); err != nil {
 		return "store.url", fmt.Errorf("store.url: %w", err)
 	}
+	if key, err := c.checkReports(); err != nil {
+		return key, err
+	}
 	for i, s := range c.Resolver.Servers {
 		server, err := resolverAddress(s)
 		if err != nil {

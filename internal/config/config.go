@@ -40,6 +40,7 @@ type Config struct {
 	ARC                ARC            `toml:"arc"`
 	Signing            signing.Config `toml:"signing"`
 	Store              Store          `toml:"store"`
+	Reports            Reports        `toml:"reports"`
 	Web                Web            `toml:"web"`
 	Log                Log            `toml:"log"`
 	Recipients         []Recipients   `toml:"recipients"`
@@ -138,11 +139,25 @@ func Default() *Config {
 			Enabled: true, Messages: 100_000, MessageAge: Duration(30 * 24 * time.Hour), ObservationAge: Duration(2 * 365 * 24 * time.Hour),
 			Observations: store.DefaultObservations, JournalBytes: 1 << 30, Sync: "second",
 		},
+		Reports: Reports{
+			Domains: []string{}, Networks: []string{}, RowAge: Duration(2 * year), RawAge: Duration(year), FailureAge: Duration(30 * day),
+			Address: ReportAddress{Prefix: "rua", Separator: "+", Plain: []string{}},
+			SMTP: ReportSMTP{
+				Listen: []Address{}, LMTP: []Address{}, TrustedRelays: []netip.Prefix{}, MaxBytes: 64 << 20, Connections: 200,
+			},
+			HTTP:    ReportHTTP{MaxBytes: 64 << 20, TrustedProxies: []netip.Prefix{}},
+			Folders: []Folder{}, IMAP: []IMAP{}, Graph: []Graph{}, Gmail: []Gmail{},
+		},
 		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},
 		Log:        Log{Level: slog.LevelInfo, Format: Text},
 		Recipients: []Recipients{},
 	}
 }
+
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+)
 
 func hostName() string {
 	name, err := os.Hostname()

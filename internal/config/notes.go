@@ -92,6 +92,69 @@ names cannot fill the disk; no message goes uncounted (docs/log.md).`},
 	"store.sync": {text: `When the journal must be on the disk itself, and so outlast a loss of power: "second" (once a second), "each"
 (before mail goes on), "never" (as the operating system likes). The end of the program it outlasts in any case.`},
 
+	"reports":         {text: "The reports that the world sends about our domains (docs/reports.md)."},
+	"reports.domains": {text: "The domains that are ours: the Policy Domains of the reports.", sample: `domains = ["example.com"]`},
+	"reports.verified_only": {text: `Leave reports out of figures and letters that came by mail that nobody vouched for. They are kept and
+shown in any case.`},
+	"reports.senders": {text: "Services of your own, or known better, in a file (docs/senders.md).", sample: `senders = "senders.toml"`},
+	"reports.networks": {text: `MMDB files, such as GeoLite2-ASN, that tell the network and the country of an address.`,
+		sample: `networks = ["/usr/share/GeoIP/GeoLite2-ASN.mmdb"]`},
+	"reports.row_age":           {text: "How long the records of a report are kept. Their sums by day stay. 0s: for ever."},
+	"reports.raw_age":           {text: "How long what arrived is kept, byte for byte, to be read again by a newer version. 0s: for ever."},
+	"reports.failure_age":       {text: "How long failure reports are kept: personal data is in them. 0s: for ever."},
+	"reports.address":           {text: "The addresses that reports are sent to: rua+TOKEN@HOST; gatepost reports address prints them."},
+	"reports.address.host":      {text: "What stands behind the @. The default is authserv_id.", sample: `host = "reports.example.org"`},
+	"reports.address.prefix":    {text: "What they begin with."},
+	"reports.address.separator": {text: "What stands before the token: one of + - _ . ="},
+	"reports.address.secret": {text: `The file with the secret that the tokens are made with. The default is report-addresses.secret in the state
+directory; several nodes need the same.`, sample: `secret = "report-addresses.secret"`},
+	"reports.address.plain": {text: "Local parts that are taken without a token, since they are published already.", sample: `plain = ["dmarc-reports"]`},
+	"reports.smtp":          {text: "Our own receiver (docs/reports-by-mail.md)."},
+	"reports.smtp.listen":   {text: "Where it speaks SMTP. None: nowhere.", sample: `listen = ["0.0.0.0:25"]`},
+	"reports.smtp.lmtp":     {text: "Where it speaks LMTP, for a mail server on this host.", sample: `lmtp = ["unix:/run/gatepost/reports"]`},
+	"reports.smtp.cert_file": {text: "The certificate for STARTTLS, in PEM, with those that lead to its authority. It is read again when it changes.",
+		sample: `cert_file = "/etc/ssl/reports.pem"`},
+	"reports.smtp.key_file": {text: "And its key.", sample: `key_file = "/etc/ssl/private/reports.key"`},
+	"reports.smtp.trusted_relays": {text: "Mail servers of your own that pass reports on: their address is not the sender's.",
+		sample: `trusted_relays = ["192.0.2.25/32"]`},
+	"reports.smtp.relay_authserv_id": {text: `The name in the Authentication-Results fields of these, whose word on DMARC is believed then. They must remove
+fields of this name from what comes to them.`},
+	"reports.smtp.max_bytes":       {text: "Of one message."},
+	"reports.smtp.max_connections": {text: "At once; from one address a tenth of it."},
+	"reports.http":                 {text: "The upload at /reports, where web listens."},
+	"reports.http.tokens": {text: "A file that says who may: a line NAME TOKEN [DOMAIN] each. Without it nobody.",
+		sample: `tokens = "upload-tokens"`},
+	"reports.http.max_bytes":       {text: "Of one upload."},
+	"reports.http.trusted_proxies": {text: "Whose X-Forwarded-For tells the address of the client."},
+	"reports.folder": {text: "Directories, Maildirs and mbox files that reports come into.", sample: `[[reports.folder]]
+path = "/var/mail/dmarc/Maildir"
+kind = "maildir"     # or directory, mbox, file; found out by itself where it is left out
+after = "move"       # keep, delete or move
+move_to = ""         # a directory or a folder of the Maildir
+bad_to = ""          # for what cannot be read`},
+	"reports.imap": {text: "Mailboxes on an IMAP server.", sample: `[[reports.imap]]
+server = "imap.example.org"     # port 993, or 143 with tls = "starttls"
+user = "dmarc@example.org"
+password_file = "imap-password" # or a table [reports.imap.oauth]
+mailboxes = ["INBOX"]
+after = "move"                  # to done; or flag, seen, delete
+done = "Gatepost-Done"
+bad = "Gatepost-Bad"            # for what cannot be read`},
+	"reports.graph": {text: "Mailboxes at Microsoft, by Graph.", sample: `[[reports.graph]]
+user = "dmarc@example.org"
+[reports.graph.oauth]
+provider = "microsoft"
+tenant = "example.org"
+client_id = "…"
+client_secret_file = "graph-secret"`},
+	"reports.gmail": {text: "Mailboxes at Google, by the Gmail API.", sample: `[[reports.gmail]]
+user = "dmarc@example.org"
+[reports.gmail.oauth]
+provider = "google"
+client_id = "…"
+client_secret_file = "google-secret"
+refresh_token_file = "google-token"`},
+
 	"web":        {text: "What is shown by HTTP: metrics, and the state of the gate."},
 	"web.listen": {text: "Where. Nobody logs in: let it be on loopback, or on a network that is yours. None: nowhere."},
 

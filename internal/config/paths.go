@@ -11,6 +11,7 @@ func (c *Config) resolvePaths(dir string) {
 	for i := range c.Signing.NSUpdate {
 		paths = append(paths, &c.Signing.NSUpdate[i].SecretFile)
 	}
+	paths = append(paths, c.Reports.paths()...)
 	policies := []*string{&c.Policy}
 	for i := range c.Recipients {
 		policies = append(policies, &c.Recipients[i].Policy)

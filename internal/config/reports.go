@@ -146,7 +146,7 @@ func (c *Config) ReportSecret() string {
 	return filepath.Join(c.StateDir, address.SecretFile)
 }
 
-// ReportPaths are those that count from the folder of the file.
+// paths are those that count from the folder of the file.
 func (r *Reports) paths() []*string {
 	paths := []*string{&r.Senders, &r.Address.Secret, &r.SMTP.CertFile, &r.SMTP.KeyFile, &r.HTTP.Tokens}
 	for i := range r.Networks {
@@ -160,6 +160,12 @@ func (r *Reports) paths() []*string {
 		paths = append(paths, &r.IMAP[i].CAFile, &r.IMAP[i].PasswordFile)
 		paths = append(paths, r.IMAP[i].OAuth.paths()...)
 	}
+	for i := range r.Graph {
+		paths = append(append(paths, &r.Graph[i].CAFile), r.Graph[i].OAuth.paths()...)
+	}
+	for i := range r.Gmail {
+		paths = append(append(paths, &r.Gmail[i].CAFile), r.Gmail[i].OAuth.paths()...)
+	}
 	return paths
 }
 
@@ -168,4 +174,32 @@ func (o *OAuth) paths() []*string {
 		return nil
 	}
 	return []*string{&o.ClientSecretFile, &o.RefreshTokenFile, &o.CAFile}
+}
+
+// A Graph is a table [[reports.graph]]: a mailbox at Microsoft.
+type Graph struct {
+	User      string   `toml:"user"`
+	OAuth     *OAuth   `toml:"oauth"`
+	Folder    string   `toml:"folder"`
+	After     string   `toml:"after"`
+	Done      string   `toml:"done"`
+	Bad       string   `toml:"bad"`
+	MaxSize   Size     `toml:"max_bytes"`
+	Poll      Duration `toml:"poll"`
+	ServerURL string   `toml:"url"` // of a national cloud
+	CAFile    string   `toml:"ca_file"`
+}
+
+// A Gmail is a table [[reports.gmail]]: a mailbox at Google.
+type Gmail struct {
+	User      string   `toml:"user"`
+	OAuth     *OAuth   `toml:"oauth"`
+	Query     string   `toml:"query"`
+	After     string   `toml:"after"`
+	Done      string   `toml:"done"`
+	Bad       string   `toml:"bad"`
+	MaxSize   Size     `toml:"max_bytes"`
+	Poll      Duration `toml:"poll"`
+	ServerURL string   `toml:"url"`
+	CAFile    string   `toml:"ca_file"`
 }

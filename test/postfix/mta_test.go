@@ -133,8 +133,14 @@ func (m *mta) start(t *testing.T, gate, sink, chroot string) {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(sink)
 	hook := strings.ReplaceAll(documentedLines(t), "inet:"+documented, gate)
-	m.write(t, "main.cf", fmt.Sprintf(mainCF, m.dir, port)+hook)
-	m.write(t, "master.cf", fmt.Sprintf(masterCF, m.address, chroot))
+	m.run(t, fmt.Sprintf(mainCF, m.dir, port)+hook, fmt.Sprintf(masterCF, m.address, chroot))
+}
+
+// run starts Postfix with these files.
+func (m *mta) run(t *testing.T, mainCF, masterCF string) {
+	t.Helper()
+	m.write(t, "main.cf", mainCF)
+	m.write(t, "master.cf", masterCF)
 	m.postfix(t, "start")
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -1,0 +1,34 @@
+package receiver
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+
+	"github.com/gatepost-mail/gatepost/internal/inbox/refresh"
+)
+
+// tlsConfig offers the certificate that is in the files now. Renewed ones are taken up without a restart; where they cannot be read, the
+// last good one stays.
+func tlsConfig(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
+	pair := refresh.New(func() (*tls.Certificate, error) {
+		c, err := tls.LoadX509KeyPair(certFile, keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("the certificate %s with the key %s: %w", certFile, keyFile, err)
+		}
+		return &c, nil
+	}, certFile, keyFile)
+	if _, err := pair.Get(); err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			c, err := pair.Get()
+			if err != nil {
+				log.Error("the certificate of the receiver cannot be read; the one from before is used", "error", err.Error())
+			}
+			return c, nil
+		},
+	}, nil
+}
