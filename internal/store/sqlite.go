@@ -56,12 +56,13 @@ func connectSQLite(ctx context.Context, path string, o Options) (_ *database, er
 	if err := fileSQLite(path, o.Create); err != nil {
 		return nil, err
 	}
-	d := &database{observations: int64(cmp.Or(o.Observations, DefaultObservations)), explain: func(err error) error {
-		if errors.Is(err, ErrNoException) {
+	d := &database{observations: int64(cmp.Or(o.Observations, DefaultObservations)), known: newKnown(), explain: func(err error) error {
+		if errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) {
 			return err
 		}
 		return fmt.Errorf("store %s: %w", path, explainSQLite(err))
 	}}
+	d.bulk = func() bulkWriter { return &manyValues{} }
 	if d.write, err = sql.Open("sqlite", dsn(path, "immediate")); err != nil {
 		return nil, err
 	}
