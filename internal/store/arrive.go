@@ -33,10 +33,15 @@ type arriving struct {
 
 // arrivals runs one transaction of arrivals. What it learns is remembered only if it is committed.
 func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.Context) error) error {
+	if err := d.ready(); err != nil {
+		return err
+	}
+	if err := d.bulk.ready(ctx); err != nil {
+		return d.explain(err)
+	}
 	var w *arriving
 	err := d.change(ctx, func(tx *sql.Tx) error {
-		w = &arriving{d: d, ctx: ctx, tx: tx, bulk: d.bulk(), tally: newTally(), gone: map[gone]bool{}, names: map[string]int64{}}
-		defer w.bulk.close()
+		w = &arriving{d: d, ctx: ctx, tx: tx, bulk: d.bulk, tally: newTally(), gone: map[gone]bool{}, names: map[string]int64{}}
 		run := context.WithoutCancel(ctx) // to hand ctx to each statement would cost a goroutine a statement
 		if err := steps(w, run); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // A bulk is a table that many rows are written to at once. A row whose key is there already is as then says.
@@ -46,20 +47,22 @@ var (
 	bulkTLSDays = &bulk{"tls_days", []string{"domain", "day", "reporter", "verified", "policy_type", "mx", "result", "sessions"}, 7, clashSum}
 )
 
-// statement is the INSERT of so many rows.
+var bulks = []*bulk{bulkFacets, bulkAddresses, bulkDetails, bulkSources, bulkDays, bulkFirsts, bulkTLS, bulkTLSDays}
+
+// statement is the INSERT of so many rows, in SQLite's words: its driver looks for the name of each placeholder that has one among all of
+// the statement, which is most of the time that this takes.
 func (b *bulk) statement(rows int) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "INSERT INTO %s (%s) VALUES ", b.table, strings.Join(b.columns, ", "))
 	for i := range rows * len(b.columns) {
 		switch {
 		case i == 0:
-			s.WriteString("(")
+			s.WriteString("(?")
 		case i%len(b.columns) == 0:
-			s.WriteString("), (")
+			s.WriteString("), (?")
 		default:
-			s.WriteString(", ")
+			s.WriteString(", ?")
 		}
-		fmt.Fprintf(&s, "$%d", i+1)
 	}
 	s.WriteString(")")
 	s.WriteString(b.conflict())
@@ -88,8 +91,8 @@ func (b *bulk) conflict() string {
 
 // A bulkWriter writes many rows within a transaction, of which no two have the same key. values are row after row.
 type bulkWriter interface {
+	ready(ctx context.Context) error // called before the transaction begins
 	write(ctx context.Context, tx *sql.Tx, b *bulk, values []any) error
-	close()
 }
 
 // rowsAtOnce is how many rows one statement writes. SQLite takes as long to begin one as to write several rows.
@@ -97,37 +100,45 @@ const rowsAtOnce = 64
 
 // manyValues writes rows by statements that have several, which are prepared once.
 type manyValues struct {
-	prepared map[*bulk]*sql.Stmt // of rowsAtOnce rows, on one transaction
+	db *sql.DB
+
+	mu       sync.Mutex
+	prepared map[*bulk]*sql.Stmt // of rowsAtOnce rows
 }
 
 func (m *manyValues) write(ctx context.Context, tx *sql.Tx, b *bulk, values []any) error {
 	width := len(b.columns)
-	for len(values) > 0 {
-		if len(values) < rowsAtOnce*width {
-			_, err := tx.ExecContext(ctx, b.statement(len(values)/width), values...)
-			return err
-		}
-		s := m.prepared[b]
-		if s == nil {
-			var err error
-			if s, err = tx.PrepareContext(ctx, b.statement(rowsAtOnce)); err != nil {
+	if len(values) >= rowsAtOnce*width {
+		s := tx.StmtContext(ctx, m.prepared[b])
+		defer s.Close()
+		for ; len(values) >= rowsAtOnce*width; values = values[rowsAtOnce*width:] {
+			if _, err := s.ExecContext(ctx, values[:rowsAtOnce*width]...); err != nil {
 				return err
 			}
-			if m.prepared == nil {
-				m.prepared = map[*bulk]*sql.Stmt{}
-			}
-			m.prepared[b] = s
 		}
-		if _, err := s.ExecContext(ctx, values[:rowsAtOnce*width]...); err != nil {
-			return err
-		}
-		values = values[rowsAtOnce*width:]
 	}
-	return nil
+	if len(values) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, b.statement(len(values)/width), values...)
+	return err
 }
 
-func (m *manyValues) close() {
-	for _, s := range m.prepared {
-		s.Close()
+// ready prepares the statements. Within the transaction it would wait for the connection that this has.
+func (m *manyValues) ready(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.prepared != nil {
+		return nil
 	}
+	prepared := map[*bulk]*sql.Stmt{}
+	for _, b := range bulks {
+		s, err := m.db.PrepareContext(ctx, b.statement(rowsAtOnce))
+		if err != nil {
+			return err
+		}
+		prepared[b] = s
+	}
+	m.prepared = prepared
+	return nil
 }

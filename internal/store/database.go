@@ -21,7 +21,7 @@ type database struct {
 
 	decision, again, observation *sql.Stmt // of write
 
-	bulk   func() bulkWriter // for one transaction
+	bulk   bulkWriter
 	packer packer
 	known  known
 }

@@ -62,11 +62,11 @@ func connectSQLite(ctx context.Context, path string, o Options) (_ *database, er
 		}
 		return fmt.Errorf("store %s: %w", path, explainSQLite(err))
 	}}
-	d.bulk = func() bulkWriter { return &manyValues{} }
 	if d.write, err = sql.Open("sqlite", dsn(path, "immediate")); err != nil {
 		return nil, err
 	}
 	d.write.SetMaxOpenConns(1)
+	d.bulk = &manyValues{db: d.write}
 	if d.read, err = sql.Open("sqlite", dsn(path, "deferred")); err != nil {
 		d.write.Close()
 		return nil, err
