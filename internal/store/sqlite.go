@@ -24,6 +24,10 @@ var pragmas = []string{
 	"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "journal_size_limit(16777216)", "foreign_keys(on)",
 }
 
+// writeCache is how many KiB of pages a transaction may hold in memory. With less, roll-ups of many reports are written to the disk
+// several times before they are committed.
+const writeCache = "cache_size(-16384)"
+
 // errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
 var errMoved = errors.New("the file was moved away or replaced while it was in use")
 
@@ -140,7 +144,11 @@ func dsn(path, lock string) string {
 	if !strings.HasPrefix(p, "/") { // C:/…
 		p = "/" + p
 	}
-	q := url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": pragmas}
+	all := pragmas
+	if lock == "immediate" {
+		all = append(pragmas[:len(pragmas):len(pragmas)], writeCache)
+	}
+	q := url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": all}
 	u := url.URL{Scheme: "file", Path: p, RawQuery: q.Encode()}
 	return u.String()
 }

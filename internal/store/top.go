@@ -164,11 +164,11 @@ func (d *database) NewSources(ctx context.Context, q Question, limit int) ([]Sou
 	if q.Verified {
 		verified = " AND verified = 1"
 	}
-	// The first day of a source is that of any of the domains.
+	// The first day of a source is that of any of the domains. The coalesce has it looked for by its key, not by its day.
 	firsts := map[netip.Addr]int64{}
 	_, err = collect(ctx, d, `SELECT source, min(first) FROM domain_sources AS seen WHERE domain IN (`+t.domains+`) AND first >= $1 AND first <= $2`+
 		verified+` AND NOT EXISTS (SELECT 1 FROM domain_sources AS earlier WHERE earlier.domain IN (`+t.domains+`) AND earlier.source = seen.source
-		AND earlier.first < $1`+verified+`) GROUP BY source`, []any{from, to}, func(rows *sql.Rows) (struct{}, error) {
+		AND coalesce(earlier.first, 0) < $1`+verified+`) GROUP BY source`, []any{from, to}, func(rows *sql.Rows) (struct{}, error) {
 		var ip []byte
 		var first int64
 		err := rows.Scan(&ip, &first)
