@@ -3,6 +3,7 @@ package intake_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -34,8 +35,12 @@ func (m *memory) AddArrivals(_ context.Context, all []store.Arrival) ([]store.Ad
 	for _, a := range all {
 		r, err := a.Raw.Open()
 		if err == nil {
-			_, err = io.Copy(io.Discard, r)
+			hash := sha256.New()
+			_, err = io.Copy(hash, r)
 			r.Close()
+			if err == nil && store.Hash(hash.Sum(nil)) != a.Raw.Hash {
+				err = errors.New("it changed")
+			}
 		}
 		if err != nil {
 			return nil, &store.ArrivalError{Name: a.Raw.Name, Err: err}
@@ -140,7 +145,7 @@ func TestOneThatCannotBeReadDoesNotStopTheOthers(t *testing.T) {
 	if err := importer.Import(t.Context(), items(item("a", "one\n"), broken, changing, item("b", "two\n")), got.done); err != nil {
 		t.Fatal(err)
 	}
-	want := "[a 1 0 <nil> broken 0 0 gone changing 0 0 changing: it changed while it was read b 1 0 <nil>]"
+	want := "[a 1 0 <nil> broken 0 0 gone changing 0 0 changing: it changed b 1 0 <nil>]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("%v, %v expected", got, want)
 	}

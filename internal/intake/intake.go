@@ -27,7 +27,7 @@ type Sender struct {
 	MailFrom     string
 	AuthorDomain string
 	DMARC        string // pass, fail, none, temperror, permerror; empty where it was not verified
-	TokenDomain  string // the domain whose secret address or token it was sent to; a report about another is marked
+	TokenDomain  string // the domains whose secret address or token it was sent to, with spaces between them; a report about another is marked
 }
 
 // An Outcome is what became of an Item, once that is committed.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/netip"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // A database is what engines share: SQL that all of them know. Placeholders are written $1, times are microseconds since 1970,
@@ -17,6 +20,25 @@ type database struct {
 	observations int64 // that a day may have
 
 	decision, again, observation *sql.Stmt // of write
+
+	bulk   bulkWriter
+	packer packer
+	known  known
+}
+
+// What is known to be in the store saves asking for it. Nothing of it is ever deleted.
+type known struct {
+	names     *lru.Cache[string, int64] // "texts:" or "domains:", and the name
+	facets    *lru.Cache[int64, struct{}]
+	addresses *lru.Cache[netip.Addr, struct{}]
+}
+
+func newKnown() known {
+	var k known // the sizes are in order
+	k.names, _ = lru.New[string, int64](4096)
+	k.facets, _ = lru.New[int64, struct{}](1 << 15)
+	k.addresses, _ = lru.New[netip.Addr, struct{}](1 << 15)
+	return k
 }
 
 func (d *database) prepare(ctx context.Context) (err error) {
@@ -35,7 +57,9 @@ func (d *database) Close() error {
 	if d.read != d.write {
 		d.read.Close()
 	}
-	return d.write.Close()
+	err := d.write.Close()
+	d.packer.close()
+	return err
 }
 
 // change runs one transaction. A step that fails undoes all.

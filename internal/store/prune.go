@@ -41,6 +41,11 @@ func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done 
 			}
 			done = done && all
 		}
+		all, err := pruneReports(ctx, tx, r, now)
+		if err != nil {
+			return err
+		}
+		done = done && all
 		_, err = tx.ExecContext(ctx, `DELETE FROM sources WHERE at < $1`, micros(now.Add(-sourceAge)))
 		return err
 	})

@@ -24,6 +24,10 @@ var pragmas = []string{
 	"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "journal_size_limit(16777216)", "foreign_keys(on)",
 }
 
+// writeCache is how many KiB of pages a transaction may hold in memory. With less, roll-ups of many reports are written to the disk
+// several times before they are committed.
+const writeCache = "cache_size(-16384)"
+
 // errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
 var errMoved = errors.New("the file was moved away or replaced while it was in use")
 
@@ -56,8 +60,8 @@ func connectSQLite(ctx context.Context, path string, o Options) (_ *database, er
 	if err := fileSQLite(path, o.Create); err != nil {
 		return nil, err
 	}
-	d := &database{observations: int64(cmp.Or(o.Observations, DefaultObservations)), explain: func(err error) error {
-		if errors.Is(err, ErrNoException) {
+	d := &database{observations: int64(cmp.Or(o.Observations, DefaultObservations)), known: newKnown(), explain: func(err error) error {
+		if errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) {
 			return err
 		}
 		return fmt.Errorf("store %s: %w", path, explainSQLite(err))
@@ -66,6 +70,7 @@ func connectSQLite(ctx context.Context, path string, o Options) (_ *database, er
 		return nil, err
 	}
 	d.write.SetMaxOpenConns(1)
+	d.bulk = &manyValues{db: d.write}
 	if d.read, err = sql.Open("sqlite", dsn(path, "deferred")); err != nil {
 		d.write.Close()
 		return nil, err
@@ -139,7 +144,11 @@ func dsn(path, lock string) string {
 	if !strings.HasPrefix(p, "/") { // C:/…
 		p = "/" + p
 	}
-	q := url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": pragmas}
+	all := pragmas
+	if lock == "immediate" {
+		all = append(pragmas[:len(pragmas):len(pragmas)], writeCache)
+	}
+	q := url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": all}
 	u := url.URL{Scheme: "file", Path: p, RawQuery: q.Encode()}
 	return u.String()
 }
