@@ -30,7 +30,7 @@ const (
 	aspf
 	pct
 	fo
-	testing
+	testingMode
 	discoveryMethod
 	extension
 	record
@@ -60,7 +60,7 @@ var names = [elements]string{
 	end: "", unknown: "", foreign: "", feedback: "feedback", version: "version", reportMetadata: "report_metadata", orgName: "org_name",
 	email: "email", extraContact: "extra_contact_info", reportID: "report_id", dateRange: "date_range", begin: "begin", endTime: "end",
 	errorText: "error", generator: "generator", policyPublished: "policy_published", domain: "domain", p: "p", sp: "sp", np: "np",
-	adkim: "adkim", aspf: "aspf", pct: "pct", fo: "fo", testing: "testing", discoveryMethod: "discovery_method",
+	adkim: "adkim", aspf: "aspf", pct: "pct", fo: "fo", testingMode: "testing", discoveryMethod: "discovery_method",
 	extension: "extension", record: "record", row: "row", sourceIP: "source_ip", count: "count", policyEvaluated: "policy_evaluated",
 	disposition: "disposition", dkim: "dkim", spf: "spf", reason: "reason", typ: "type", comment: "comment", identifiers: "identifiers",
 	headerFrom: "header_from", envelopeFrom: "envelope_from", envelopeTo: "envelope_to", authResults: "auth_results",

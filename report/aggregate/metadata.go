@@ -179,7 +179,7 @@ func (r *Reader) policy() {
 			r.pct()
 		case fo:
 			keep(&pol.FO, r.string("policy_published/fo"))
-		case testing:
+		case testingMode:
 			r.newElement("policy_published/testing")
 			keep(&pol.Testing, r.word("policy_published/testing", yesNo))
 		case discoveryMethod:
