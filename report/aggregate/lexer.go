@@ -323,8 +323,41 @@ func (l *lexer) at(i int) byte {
 	return l.buf[l.tok+i]
 }
 
+// skipSpace passes over the space before a tag, if both are in the window.
+func (l *lexer) skipSpace() {
+	b, i := l.buf[:l.end], l.pos
+	for i < len(b) && class[b[i]]&space != 0 {
+		i++
+	}
+	if i < len(b) && b[i] == '<' {
+		l.pos = i
+	}
+}
+
+// quickTag takes <name>, or </name>, if that is all there is to the tag and it is in the window, as most are.
+func (l *lexer) quickTag(from int) bool {
+	b := l.buf[l.tok:l.end]
+	colon, i := 0, from
+	for i < len(b) && class[b[i]]&nameByte != 0 {
+		if b[i] == ':' {
+			colon = i + 1 - from
+		}
+		i++
+	}
+	if i >= len(b) || b[i] != '>' || i == from || class[b[from]]&nameStart == 0 {
+		return false
+	}
+	l.name, l.colon = b[from:i], colon
+	l.attrs, l.empty = nil, false
+	l.pos += i + 1
+	return true
+}
+
 // startTag takes <name attributes>, or just < where that is not what follows.
 func (l *lexer) startTag() token {
+	if l.quickTag(1) {
+		return tokenStart
+	}
 	i := l.nameFrom(1)
 	nameEnd := i
 	quote := byte(0)
@@ -364,6 +397,9 @@ func (l *lexer) startTag() token {
 
 // endTag takes </name>, or just < where that is not what follows.
 func (l *lexer) endTag() token {
+	if l.quickTag(2) {
+		return tokenEnd
+	}
 	if class[l.at(2)]&nameStart == 0 {
 		return l.stray()
 	}

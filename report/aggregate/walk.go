@@ -53,6 +53,7 @@ func (r *Reader) node() token {
 // need not look.
 func (r *Reader) child(where string) element {
 	for {
+		r.lex.skipSpace()
 		switch r.node() {
 		case tokenEOF, tokenEnd:
 			return end
@@ -68,7 +69,7 @@ func (r *Reader) child(where string) element {
 		case tokenStray:
 			r.between(where)
 		default:
-			if !isSpace(r.lex.text) {
+			if where == "reason" || !isSpace(r.lex.text) {
 				r.between(where)
 			}
 		}

@@ -125,6 +125,9 @@ const maxShown = 80 // bytes of a value in a warning
 
 // warn notes a liberty.
 func (r *Reader) warn(kind liberty, where, value string) {
+	if r.quiet {
+		return
+	}
 	if len(value) > maxShown {
 		value = value[:maxShown] + "…"
 	}
@@ -134,11 +137,9 @@ func (r *Reader) warn(kind liberty, where, value string) {
 	}
 	i, ok := r.warned[key]
 	if !ok {
-		if len(r.warnings) >= r.opt.MaxWarnings {
-			if kind != wOverflow {
-				r.warn(wOverflow, "", "")
-				return
-			}
+		if len(r.warnings) >= r.opt.MaxWarnings && kind != wOverflow {
+			r.warn(wOverflow, "", "")
+			return
 		}
 		text := strings.NewReplacer("{element}", where, "{value}", strconv.Quote(value)).Replace(texts[kind])
 		if r.warned == nil {
