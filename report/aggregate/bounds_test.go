@@ -87,8 +87,8 @@ func TestWhatARecordMayHoldIsBounded(t *testing.T) {
 		with("<row>", "<!--"+long+"--><?"+long+"?><row>"), with("<feedback>", "<!DOCTYPE "+long+"><feedback>"),
 		with("<feedback>", "<feedback"+strings.Repeat(" xmlns:a='b'", 2000)+">"), with("<count>", "&"+long+";<count>"),
 	} {
-		if report, err := Read(strings.NewReader(doc), Options{Now: now}); err == nil && len(report.Records) != 1 {
-			t.Errorf("%.30q…: %d records", doc[strings.Index(doc, "<feedback"):], len(report.Records))
+		if report, err := Read(strings.NewReader(doc), Options{Now: now}); err == nil && len(report.Records) != 1 && len(report.Warnings) == 0 {
+			t.Errorf("%.30q…: %d records and no warning", doc[strings.Index(doc, "<feedback"):], len(report.Records))
 		}
 	}
 }
@@ -139,37 +139,32 @@ func TestStringsOfARecordStayGood(t *testing.T) {
 	}
 }
 
-// A million records, each with strings of its own, take the memory of a few: the issue of streaming.
+// Each of the records has a name of its own.
 func TestAMillionRecordsTakeTheMemoryOfTen(t *testing.T) {
 	const (
 		n       = 1_000_000
 		most    = 4 << 20
 		perTime = n / 20
 	)
-	rows := 1000
 	pr, pw := io.Pipe()
 	go func() {
-		w := pw
-		io.WriteString(w, reportHead)
+		io.WriteString(pw, reportHead)
 		r := rand.New(rand.NewPCG(1, 2))
-		var templates []string
-		for range rows {
+		var templates [1000][2]string
+		for i := range templates {
 			var b strings.Builder
 			writeRow(&b, r)
-			templates = append(templates, b.String())
+			before, after, _ := strings.Cut(b.String(), "</header_from>")
+			templates[i] = [2]string{before, "</header_from>" + after}
 		}
-		for i := 0; i < n; i += rows {
-			for _, row := range templates {
-				if i%perTime == 0 {
-					row = strings.ReplaceAll(row, "example.com", fmt.Sprintf("host%d.example.com", r.Uint32()))
-				}
-				if _, err := io.WriteString(w, row); err != nil {
-					return
-				}
+		for i := range n {
+			row := &templates[i%len(templates)]
+			if _, err := fmt.Fprintf(pw, "%s.host%d%s", row[0], i, row[1]); err != nil {
+				return
 			}
 		}
-		io.WriteString(w, "</feedback>")
-		w.Close()
+		io.WriteString(pw, "</feedback>")
+		pw.Close()
 	}()
 	heap := func() uint64 {
 		runtime.GC()
