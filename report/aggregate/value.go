@@ -41,7 +41,19 @@ func (r *Reader) gather(where string) []byte {
 	l := &r.lex
 	r.name = append(r.name[:0], l.name...)
 	v := r.buf[:0]
-	defer func() { r.buf = v[:0] }()
+	var invalid, control, long bool
+	defer func() {
+		r.buf = v[:0]
+		if invalid {
+			r.warn(wInvalid, where, "")
+		}
+		if control {
+			r.warn(wControl, where, "")
+		}
+		if long {
+			r.warn(wLong, where, "")
+		}
+	}()
 	for {
 		piece := []byte(nil)
 		switch l.scan() {
@@ -75,16 +87,11 @@ func (r *Reader) gather(where string) []byte {
 			r.warn(wMarkup, where, shown(l.raw()))
 			piece = l.raw()
 		}
-		var invalid, control bool
-		v, invalid, control = appendText(v, piece)
-		if invalid {
-			r.warn(wInvalid, where, "")
-		}
-		if control {
-			r.warn(wControl, where, "")
-		}
+		var odd, dropped bool
+		v, odd, dropped = appendText(v, piece)
+		invalid, control = invalid || odd, control || dropped
 		if len(v) > r.opt.MaxText {
-			r.warn(wLong, where, "")
+			long = true
 			v = cut(v, r.opt.MaxText)
 		}
 	}
@@ -162,7 +169,7 @@ func (r *Reader) domain(where string) string {
 func (r *Reader) oddDomain(where string, b []byte) string {
 	if i := bytes.LastIndexByte(b, '@'); i >= 0 {
 		r.warn(wMailbox, where, "")
-		b = bytes.TrimRight(b[i+1:], ">")
+		b = bytes.Trim(b[i+1:], "> \t\r\n")
 	}
 	name := string(b)
 	if ascii, err := dns.ToASCII(name); err == nil {
@@ -176,7 +183,7 @@ func (r *Reader) mailbox(where string) string {
 	b := r.text(where)
 	if n := len(b); n > 2 && b[0] == '<' && b[n-1] == '>' {
 		r.warn(wBrackets, where, string(b))
-		b = b[1 : n-1]
+		b = bytes.Trim(b, "<> \t\r\n")
 	}
 	return r.str.string(b)
 }
