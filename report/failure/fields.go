@@ -277,7 +277,7 @@ func (r *reader) spfRecord(value string) SPFRecord {
 func (r *reader) base64(name, value string) []byte {
 	limit := max(r.o.BodyBytes, r.o.TextBytes)
 	out, ok := fromBase64([]byte(value))
-	if !ok {
+	if digits := strings.ReplaceAll(unfold(value), " ", ""); !ok || len(digits)%4 != 0 { // a text without signs, such as "hello", has no padding
 		r.warn("%s is not in base64: kept as it came", name)
 		out = []byte(unfold(value))
 	}

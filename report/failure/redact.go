@@ -96,7 +96,7 @@ func (x redactor) domain(s string) string {
 	if isHost(s) {
 		return s
 	}
-	return x.hash(s)
+	return strings.ToLower(x.hash(s))
 }
 
 // isHost tells whether s is a domain of two labels at least, or an IP address. A single word might be anything.
