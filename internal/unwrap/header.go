@@ -69,14 +69,16 @@ func readHeader(in *lines, top bool) (header, error) {
 	}
 }
 
+var unfolder = strings.NewReplacer("\r", "", "\n", "", "\t", " ")
+
 // take keeps a field if it is one that matters. The first of a name counts, as mail programs have it.
 func (h *header) take(field []byte) {
 	i := bytes.IndexByte(field, ':')
-	if i < 0 {
+	if i < 1 || field[0]|0x20 != 'c' { // all that matter begin with it
 		return
 	}
 	name := strings.ToLower(string(bytes.TrimSpace(field[:min(i, 100)])))
-	value := strings.NewReplacer("\r", "", "\n", "", "\t", " ").Replace(string(field[i+1:]))
+	value := unfolder.Replace(string(field[i+1:]))
 	switch name {
 	case "content-type", "contenttype":
 		if h.contentType == "" {

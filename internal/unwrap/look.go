@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
+
+var heads = sync.Pool{New: func() any { return new([headSize]byte) }}
 
 // look finds out what a blob is, and goes into it or hands it on. Its error ends the walk.
 func (w *walker) look(b blob) error {
 	if b.depth > w.limits.Depth {
 		return w.refuse(b, w.reached(fmt.Sprintf("more than %d wrappings within one another", w.limits.Depth)))
 	}
-	buf := make([]byte, headSize)
+	pooled := heads.Get().(*[headSize]byte)
+	defer heads.Put(pooled)
+	buf := pooled[:]
 	var n int
 	var err error
 	if b.at != nil {

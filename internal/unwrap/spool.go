@@ -79,7 +79,8 @@ const spoolChunk = 64 << 10
 
 // spool reads r to its end.
 func (w *walker) spool(r io.Reader) (*Spool, error) {
-	s := &Spool{memory: (*memories.Get().(*[]byte))[:0]}
+	memory := *memories.Get().(*[]byte)
+	s := &Spool{memory: memory[:0:min(cap(memory), w.limits.Memory)]}
 	for {
 		if len(s.memory) == cap(s.memory) {
 			if cap(s.memory) >= w.limits.Memory {
