@@ -1,0 +1,174 @@
+package reports
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"iter"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/unwrap"
+	"github.com/gatepost-mail/gatepost/report/aggregate"
+)
+
+// readers are those with the usual options, whose memory is used again.
+var readers = sync.Pool{New: func() any { return aggregate.NewReader(eof{}, aggregate.Options{}) }}
+
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+
+// reader gives a reader of r, and what is to be done with it in the end.
+func reader(r io.Reader, o aggregate.Options) (*aggregate.Reader, func()) {
+	if o != (aggregate.Options{}) {
+		return aggregate.NewReader(r, o), func() {}
+	}
+	a := readers.Get().(*aggregate.Reader)
+	a.Reset(r)
+	return a, func() {
+		a.Reset(eof{})
+		readers.Put(a)
+	}
+}
+
+// readAggregate reads an aggregate report to its end.
+func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
+	hash := sha256.New()
+	tee := io.TeeReader(body{s.Open()}, hash)
+	a, done := reader(tee, o.Aggregate)
+	defer done()
+	r := &Report{Kind: store.Aggregate, options: o.Aggregate}
+	most := int64(cmp.Or(o.Held, defaultHeld))
+	var rec aggregate.Record
+	for {
+		err := a.Next(&rec)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.records++; r.records <= most {
+			r.held = append(r.held, clone(&rec))
+		} else if r.held != nil {
+			r.held = nil
+		}
+	}
+	if _, err := io.Copy(io.Discard, tee); err != nil {
+		return nil, err
+	}
+	hash.Sum(r.Content[:0])
+	if r.records > most {
+		s.Keep()
+		r.body = s
+	}
+	f := *a.Feedback()
+	r.Aggregate = &f
+	r.Reporter, r.Email, r.ReportID, r.Domain, r.Begin, r.End = f.OrgName, f.Email, f.ReportID, f.Policy.Domain, f.Begin, f.End
+	for _, w := range a.Warnings() {
+		r.Warnings = append(r.Warnings, w.String())
+	}
+	var err error
+	r.head, err = aggregateHead(r)
+	return r, err
+}
+
+// clone copies a record whose memory is used again.
+func clone(rec *aggregate.Record) aggregate.Record {
+	c := *rec
+	c.Reasons = slices.Clone(rec.Reasons)
+	c.Auth.DKIM = slices.Clone(rec.Auth.DKIM)
+	c.Auth.SPF = slices.Clone(rec.Auth.SPF)
+	c.Extensions = slices.Clone(rec.Extensions)
+	return c
+}
+
+var errNoRecords = errors.New("the report was closed")
+
+// Records goes through the records of an aggregate report, as often as it is asked to. A record is good until the next.
+func (r *Report) Records() iter.Seq2[*aggregate.Record, error] {
+	return func(yield func(*aggregate.Record, error) bool) {
+		if r.body == nil {
+			if int64(len(r.held)) != r.records {
+				yield(nil, errNoRecords)
+				return
+			}
+			for i := range r.held {
+				if !yield(&r.held[i], nil) {
+					return
+				}
+			}
+			return
+		}
+		a, done := reader(r.body.Open(), r.options)
+		defer done()
+		var rec aggregate.Record
+		for {
+			err := a.Next(&rec)
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(&rec, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Rows goes through the same records, as the store takes them.
+func (r *Report) Rows() iter.Seq2[store.Row, error] {
+	return func(yield func(store.Row, error) bool) {
+		for rec, err := range r.Records() {
+			if err != nil {
+				yield(store.Row{}, err)
+				return
+			}
+			if !yield(row(rec), nil) {
+				return
+			}
+		}
+	}
+}
+
+func row(rec *aggregate.Record) store.Row {
+	r := store.Row{
+		SourceIP: rec.SourceIP, Count: rec.Count, Disposition: rec.Disposition, DKIM: rec.DKIM, SPF: rec.SPF, HeaderFrom: rec.HeaderFrom,
+		EnvelopeFrom: rec.EnvelopeFrom, EnvelopeTo: rec.EnvelopeTo,
+	}
+	if n := len(rec.Reasons); n > 0 {
+		r.Reasons = make([]store.Reason, n)
+		for i, x := range rec.Reasons {
+			r.Reasons[i] = store.Reason(x)
+		}
+	}
+	if n := len(rec.Auth.DKIM); n > 0 {
+		r.AuthDKIM = make([]store.AuthDKIM, n)
+		for i, x := range rec.Auth.DKIM {
+			r.AuthDKIM[i] = store.AuthDKIM(x)
+		}
+	}
+	if n := len(rec.Auth.SPF); n > 0 {
+		r.AuthSPF = make([]store.AuthSPF, n)
+		for i, x := range rec.Auth.SPF {
+			r.AuthSPF[i] = store.AuthSPF(x)
+		}
+	}
+	return r
+}
+
+// percentage reads pct (RFC 7489 6.3); nil if the report has none that is a number.
+func percentage(s string) *int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > 100 {
+		return nil
+	}
+	return &n
+}
