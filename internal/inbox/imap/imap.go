@@ -79,9 +79,9 @@ type Options struct {
 
 const (
 	mostMailboxes = 20
-	mostOfSpool   = 16 // messages that are fetched at once
+	mostOfSpool   = 64 // messages that are fetched at once
 	bytesAtOnce   = 4 << 20
-	putAwayAtOnce = 100
+	putAwayAtOnce = 500
 )
 
 // New makes an input of options, or says what is wrong with them, naming the field.

@@ -178,7 +178,7 @@ func (m *memory) failed(uid imap.UID, alone bool, now time.Time) {
 		return
 	}
 	t.times++
-	t.next = now.Add(min(time.Minute<<min(t.times-1, 10), longestTrouble))
+	t.next = now.Add(min(time.Second<<min(t.times-1, 16), longestTrouble))
 }
 
 // forget is for a message that is not there any more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -312,7 +313,9 @@ func (r *round) fetch(some []message) error {
 					if m == nil || m.body != nil || item.Literal == nil || local != nil {
 						continue // the library reads over it
 					}
-					m.body, local = r.spool(m.uid, item.Literal)
+					if m.body, local = r.spool(m.uid, item.Literal); r.guard.broken() != nil {
+						return local // the library's own goroutine ends by itself; to read on would be to read beside it
+					}
 				}
 			}
 		}
@@ -326,20 +329,20 @@ func (r *round) fetch(some []message) error {
 
 // spool reads one message.
 func (r *round) spool(uid imap.UID, literal imap.LiteralReader) (*inbox.Spool, error) {
-	size := literal.Size()
+	size, bytes := literal.Size(), &untilError{r: literal}
 	if size > r.in.o.MaxSize { // the server had said that it is smaller
 		r.tooLarge(uid, size)
-		err := errors.New("the server sent a message that is larger than it had said")
-		r.guard.fail(err)
-		return nil, err
+		r.guard.fail(errors.New("the server sent a message that is larger than it had said"))
+		io.Copy(io.Discard, bytes)
+		return nil, r.guard.broken()
 	}
 	r.guard.expect(size)
-	body, err := r.in.o.Spool.Spool(literal, size, size)
-	switch broken := r.guard.broken(); {
-	case broken != nil:
+	body, err := r.in.o.Spool.Spool(bytes, size, size)
+	if broken := r.guard.broken(); broken != nil {
+		io.Copy(io.Discard, bytes)
 		err = broken
-	case err == nil && body.Size() != size:
-		err = errors.New("the server closed the connection")
+	} else if err == nil && body.Size() != size {
+		err = errors.New("the library gave less of a message than the server sent")
 	}
 	if err != nil {
 		if body != nil {
@@ -348,4 +351,17 @@ func (r *round) spool(uid imap.UID, literal imap.LiteralReader) (*inbox.Spool, e
 		return nil, err
 	}
 	return body, nil
+}
+
+// An untilError reads on no more after an error, which is when the library begins to use the connection again.
+type untilError struct {
+	r   io.Reader
+	err error
+}
+
+func (u *untilError) Read(p []byte) (n int, err error) {
+	if u.err == nil {
+		n, u.err = u.r.Read(p)
+	}
+	return n, u.err
 }

@@ -91,7 +91,7 @@ func (im *Importer) commit(ctx context.Context, open []pending, done func(intake
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if im.Before != nil {
+	if im.Before != nil && len(open) > 0 {
 		if err := im.Before(); err != nil {
 			return err
 		}

@@ -26,8 +26,6 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 )
 
-const secret = "a secret with \"quotes\" and \\"
-
 // A dovecot is a real server of its own in a directory of its own. Tests share one for each configuration, and have accounts of their own.
 type dovecot struct {
 	dir, ca          string
@@ -70,7 +68,7 @@ func start(more string) (*dovecot, error) {
 	if err != nil {
 		path = "/usr/sbin/dovecot"
 	}
-	dir, err := os.MkdirTemp("/tmp", "gp-dc-") // short: the sockets' names have a limit
+	dir, err := os.MkdirTemp(place(), "gp-dc-")
 	if err != nil {
 		return nil, err
 	}
@@ -121,17 +119,17 @@ default_internal_group = %[4]s
 first_valid_uid = 1
 mail_location = maildir:~/Maildir
 mail_fsync = never
-maildir_very_dirty_syncs = no
 ssl = yes
 ssl_cert = <%[1]s/cert.pem
 ssl_key = <%[1]s/key.pem
 ssl_dh =
 disable_plaintext_auth = no
+auth_failure_delay = 0
 mail_max_userip_connections = 100
 imap_idle_notify_interval = 10 s
 passdb {
   driver = passwd-file
-  args = scheme=PLAIN %[1]s/users
+  args = scheme=PLAIN username_format=all %[1]s/users
 }
 userdb {
   driver = static
@@ -149,13 +147,18 @@ service imap-login {
     ssl = yes
   }
 }
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 %[9]s
 %[10]s
 `, dir, login, internal, group, d.uid, d.gid, plainPort, securePort, chroot, more)
 	if err := os.WriteFile(filepath.Join(dir, "dovecot.conf"), []byte(config), 0o644); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "users"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "users"), []byte("all:{PLAIN}"+secret+"\n"), 0o644); err != nil {
 		return nil, err
 	}
 	d.cmd = exec.Command(path, "-F", "-c", filepath.Join(dir, "dovecot.conf"))
@@ -174,6 +177,16 @@ service imap-login {
 	}
 	d.stop()
 	return nil, fmt.Errorf("dovecot does not start: %s", out)
+}
+
+// place is where the server's directory is to be: in memory if there is room, since Dovecot makes and renames many files, and short, since
+// the names of sockets have a limit.
+func place() string {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs("/dev/shm", &fs); err == nil && fs.Bavail*uint64(fs.Bsize) > 1<<30 {
+		return "/dev/shm"
+	}
+	return "/tmp"
 }
 
 func (d *dovecot) stop() {
@@ -264,14 +277,6 @@ func (d *dovecot) account(t *testing.T) *account {
 	if err := os.WriteFile(password, []byte(secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	users, err := os.OpenFile(filepath.Join(d.dir, "users"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer users.Close()
-	if _, err := fmt.Fprintf(users, "%s:{PLAIN}%s\n", a.user, secret); err != nil {
-		t.Fatal(err)
-	}
 	_, port, _ := net.SplitHostPort(d.encrypted)
 	a.o = Options{Address: "localhost:" + port, CAFile: d.ca, User: a.user, PasswordFile: password}
 	return a
@@ -342,4 +347,16 @@ func (a *account) seen(mailbox string) map[string][]imap.Flag {
 
 func mail(subject string) string {
 	return "From: reporter@example.net\nSubject: " + subject + "\n\nBody of " + subject + ".\n"
+}
+
+// writeOwned writes a file of the account's.
+func writeOwned(t *testing.T, a *account, name, text string) {
+	t.Helper()
+	path := filepath.Join(a.home, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, a.d.uid, a.d.gid); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,42 +17,6 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/intake"
 )
 
-// once runs an input until it is through, with no patience for one that hangs.
-func once(t *testing.T, o Options, im *inboxtest.Importer) error {
-	t.Helper()
-	in, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	return in.Once(ctx, im)
-}
-
-// run runs an input in the background until the test ends.
-func run(t *testing.T, o Options, im *inboxtest.Importer) *Input {
-	t.Helper()
-	in, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- in.Run(ctx, im) }()
-	t.Cleanup(func() {
-		cancel()
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		case <-time.After(20 * time.Second):
-			t.Error("Run does not end with its context")
-		}
-	})
-	return in
-}
-
 func await(t *testing.T, im *inboxtest.Importer, n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -61,19 +26,8 @@ func await(t *testing.T, im *inboxtest.Importer, n int) {
 	}
 }
 
-// until waits for something that must come to pass.
-func until(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for range 600 {
-		if f() {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("never: %s", what)
-}
-
 func TestAMessageIsMovedOnlyAfterItIsCommitted(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	for i := range 5 {
 		a.deliver("INBOX", mail(fmt.Sprint("report ", i)))
@@ -117,6 +71,7 @@ func TestWithoutMOVEMessagesAreCopiedAndDeletedAndOthersDeletedOnesStay(t *testi
 		"nothing": "imap_capability = IMAP4rev1",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := server(t, config).account(t)
 			a.deliver("INBOX", mail("another's"), imap.FlagDeleted)
 			a.deliver("INBOX", mail("first"), imap.FlagFlagged)
@@ -154,6 +109,7 @@ func TestWithoutMOVEMessagesAreCopiedAndDeletedAndOthersDeletedOnesStay(t *testi
 func TestFlagSeenAndDelete(t *testing.T) {
 	for _, after := range []string{Flag, Seen, Delete} {
 		t.Run(after, func(t *testing.T) {
+			t.Parallel()
 			a := server(t, "").account(t)
 			a.o.After = after
 			a.deliver("INBOX", mail("first"))
@@ -182,6 +138,7 @@ func TestFlagSeenAndDelete(t *testing.T) {
 }
 
 func TestABadMessageIsMovedToItsOwnMailboxOnce(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	a.o.MaxSize = 10_000
 	a.deliver("INBOX", mail("good"))
@@ -215,6 +172,7 @@ func TestABadMessageIsMovedToItsOwnMailboxOnce(t *testing.T) {
 }
 
 func TestWhatCouldNotBeStoredStaysAndDoesNotKeepOthersBack(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	a.deliver("INBOX", mail("first"))
 	a.deliver("INBOX", mail("fails"))
@@ -242,6 +200,7 @@ func TestWhatCouldNotBeStoredStaysAndDoesNotKeepOthersBack(t *testing.T) {
 }
 
 func TestAStoreThatIsAwayLosesNothing(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	for i := range 25 {
 		a.deliver("INBOX", mail(fmt.Sprint("report ", i)))
@@ -268,6 +227,7 @@ func TestAStoreThatIsAwayLosesNothing(t *testing.T) {
 }
 
 func TestIDLETellsOfNewMailAtOnce(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	a.o.Poll = time.Hour
 	im := &inboxtest.Importer{Batch: 1}
@@ -286,6 +246,7 @@ func TestIDLETellsOfNewMailAtOnce(t *testing.T) {
 }
 
 func TestAServerWithoutIDLEIsAsked(t *testing.T) {
+	t.Parallel()
 	a := server(t, "imap_capability = IMAP4rev1").account(t)
 	a.o.Poll = 100 * time.Millisecond
 	im := &inboxtest.Importer{Batch: 1}
@@ -297,6 +258,7 @@ func TestAServerWithoutIDLEIsAsked(t *testing.T) {
 }
 
 func TestIDLEIsBegunAnew(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	a.o.idle = 20 * time.Millisecond
 	im := &inboxtest.Importer{Batch: 1}
@@ -312,6 +274,7 @@ func TestIDLEIsBegunAnew(t *testing.T) {
 }
 
 func TestSeveralMailboxes(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	for _, name := range []string{"Reports", "Berichte für DMARC"} {
 		if err := a.client().Create(name, nil).Wait(); err != nil {
@@ -329,6 +292,7 @@ func TestSeveralMailboxes(t *testing.T) {
 }
 
 func TestAKeepaliveIsSentWhileTheImporterIsBusy(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	a.deliver("INBOX", mail("first"))
 	a.o.keepalive = 20 * time.Millisecond
@@ -350,6 +314,7 @@ func TestAKeepaliveIsSentWhileTheImporterIsBusy(t *testing.T) {
 }
 
 func TestAMoveThatIsRefusedIsNotTriedInAHotLoopNorIsTheMessageOfferedAgain(t *testing.T) {
+	t.Parallel()
 	a := server(t, "mail_plugins = acl\nplugin {\n acl = vfile\n}\n").account(t)
 	if err := a.client().Create("Gatepost-Done", nil).Wait(); err != nil {
 		t.Fatal(err)
@@ -374,6 +339,7 @@ func TestAMoveThatIsRefusedIsNotTriedInAHotLoopNorIsTheMessageOfferedAgain(t *te
 }
 
 func TestOncesErrorSaysWhatCouldNotBePutAway(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	a.deliver("INBOX", mail("first"))
 	a.o.Done = "no/such/" + strings.Repeat("x", 300)
@@ -385,6 +351,7 @@ func TestOncesErrorSaysWhatCouldNotBePutAway(t *testing.T) {
 }
 
 func TestARenewedMailboxIsReadAnew(t *testing.T) {
+	t.Parallel()
 	a := server(t, "").account(t)
 	if err := a.client().Create("Reports", nil).Wait(); err != nil {
 		t.Fatal(err)
@@ -425,6 +392,7 @@ func TestTheWaysToLogIn(t *testing.T) {
 		"name":     func(a *account) { a.o.Address, a.o.ServerName = a.d.encrypted, "localhost" },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := server(t, "").account(t)
 			change(a)
 			a.deliver("INBOX", mail("first"))
@@ -438,6 +406,9 @@ func TestTheWaysToLogIn(t *testing.T) {
 
 func TestWhyThereIsNoConnectionIsSaid(t *testing.T) {
 	d := server(t, "")
+	if err := os.WriteFile(d.ca+".not", []byte("another secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		change func(a *account)
 		want   string
@@ -445,12 +416,13 @@ func TestWhyThereIsNoConnectionIsSaid(t *testing.T) {
 		"authority": {func(a *account) { a.o.CAFile = "" }, "authority that is not trusted"},
 		"name":      {func(a *account) { a.o.Address = d.encrypted }, "certificate is another's"},
 		"port":      {func(a *account) { a.o.Address = strings.Replace(d.plain, "127.0.0.1", "localhost", 1) }, "does not speak TLS"},
-		"password":  {func(a *account) { a.o.User += "x" }, "the server refused the login: the server says NO [AUTHENTICATIONFAILED]"},
+		"password":  {func(a *account) { a.o.PasswordFile = d.ca + ".not" }, "the server refused the login: the server says NO [AUTHENTICATIONFAILED]"},
 		"mailbox":   {func(a *account) { a.o.Mailboxes = []string{"Nowhere"} }, "mailbox Nowhere: the server says NO"},
 		"nobody":    {func(a *account) { a.o.Address = freeAddress() }, "cannot connect"},
 		"file":      {func(a *account) { a.o.PasswordFile = filepath.Join(d.dir, "nothing") }, "PasswordFile: "},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := d.account(t)
 			c.change(a)
 			err := once(t, a.o, new(inboxtest.Importer))
