@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/control"
+	"github.com/gatepost-mail/gatepost/internal/intake"
 	"github.com/gatepost-mail/gatepost/internal/listen"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/signing"
@@ -25,6 +26,11 @@ type back struct {
 	rotor   *signing.Rotor
 	socket  net.Listener // of the control socket
 
+	importer  *intake.Importer // nil where nothing is kept
+	reception *reception       // nil too
+	hatch     hatch
+
+	ctx    context.Context // of what runs
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 }
@@ -47,6 +53,13 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 	if err := b.openKeys(s); err != nil {
 		b.close(context.Background())
 		return nil, err
+	}
+	if b.memory != nil {
+		b.importer = &intake.Importer{Store: b.memory.store, Read: intake.Read}
+		if b.reception, err = newReception(s, b.importer); err != nil {
+			b.close(context.Background())
+			return nil, err
+		}
 	}
 	return b, nil
 }
@@ -81,15 +94,36 @@ func (s *state) rotorOptions(dir *signing.Directory) signing.Options {
 // start runs what works beside the mail.
 func (b *back) start(ctx context.Context, s *Server) {
 	ctx, b.cancel = context.WithCancel(ctx)
+	b.ctx = ctx
 	b.metrics.Attach(s.sources())
 	b.tasks.Go(func() { control.Serve(ctx, b.socket, s) })
 	if b.memory != nil {
 		b.tasks.Go(func() { b.memory.allowed.Run(ctx) })
 	}
 	b.tasks.Go(func() { b.rotor.Run(ctx) })
+	b.receive()
 	for _, a := range s.running.config.Web.Listen {
 		b.tasks.Go(func() { s.serveWeb(ctx, a) })
 	}
+}
+
+// receive begins to take reports in as the configuration says.
+func (b *back) receive() {
+	if b.reception == nil {
+		return
+	}
+	b.hatch.handler.Store(b.reception.upload)
+	b.reception.start(b.ctx, b.importer)
+}
+
+// receiveAnew ends the taking in of reports, and begins it by another configuration.
+func (b *back) receiveAnew(next *reception) {
+	b.hatch.handler.Store(nil)
+	end, cancel := context.WithTimeout(b.ctx, drainTimeout)
+	defer cancel()
+	b.reception.stop(end)
+	b.reception = next
+	b.receive()
 }
 
 // webPause is how long after a failure the metrics are tried to be shown again.
@@ -97,7 +131,7 @@ const webPause = 10 * time.Second
 
 // serveWeb shows metrics and state. The mail does not depend on that: where the port is taken, it waits until it is free.
 func (s *Server) serveWeb(ctx context.Context, a config.Address) {
-	handler := web.Handler(web.Options{Metrics: s.back.metrics.Handler(), Checks: s.checks(), Log: s.log()})
+	handler := web.Handler(web.Options{Metrics: s.back.metrics.Handler(), Reports: &s.back.hatch, Checks: s.checks(), Log: s.log()})
 	for told := false; ; {
 		ln, err := listen.On(a.Network, a.Address, 0o660)
 		if err == nil {
@@ -122,6 +156,7 @@ func (s *Server) serveWeb(ctx context.Context, a config.Address) {
 // close ends everything, after what was decided is in the store or the context ended.
 func (b *back) close(ctx context.Context) error {
 	b.cancel()
+	b.reception.stop(ctx)
 	if b.socket != nil {
 		b.socket.Close()
 	}

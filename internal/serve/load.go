@@ -12,6 +12,7 @@ import (
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/gate"
+	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/resolver"
@@ -29,6 +30,7 @@ type state struct {
 	signing  *signing.Settings
 	sdids    []string // that are signed for
 	updates  signing.Publisher
+	inputs   []inbox.Input // that reports come by
 	log      *slog.Logger
 }
 
@@ -50,6 +52,9 @@ func load(o Options, m *metrics.Metrics) (*state, error) {
 	}
 	if err := s.openSigning(); err != nil {
 		return nil, o.at("signing", err)
+	}
+	if key, err := s.openInputs(); err != nil {
+		return nil, o.at(key, err)
 	}
 	var err error
 	if s.settings, err = s.gateSettings(); err != nil {

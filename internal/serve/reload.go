@@ -31,17 +31,33 @@ func (s *Server) reload() error {
 	if err != nil {
 		return err
 	}
+	old := s.state()
+	var anew *reception
+	if s.back.importer != nil && receivesOtherwise(old.config, next.config) {
+		if anew, err = newReception(next, s.back.importer); err != nil {
+			return err
+		}
+	}
 	if err := s.back.rotor.Reload(next.rotorOptions(s.back.keys)); err != nil { // the last that can go wrong
 		return err
 	}
-	for _, key := range fixed(s.state().config, next.config) {
+	for _, key := range fixed(old.config, next.config) {
 		next.log.Warn("this changes only when gatepost is started again", "key", key)
 	}
 	slog.SetDefault(next.log)
 	s.take(next)
 	s.gate.Reload(s.settings(next))
+	if anew != nil {
+		s.back.receiveAnew(anew)
+	}
 	next.log.Info("configuration read again", "policy", next.config.Policy, "mode", next.config.Mode, "authserv_id", next.config.AuthservID)
 	return nil
+}
+
+// receivesOtherwise tells whether reports are to be taken in by other ways: connections that can stay are left alone.
+func receivesOtherwise(old, next *config.Config) bool {
+	return !reflect.DeepEqual(old.Reports, next.Reports) || old.ReportHost() != next.ReportHost() ||
+		!reflect.DeepEqual(old.Resolver, next.Resolver) || !reflect.DeepEqual(old.Limits, next.Limits) || old.DMARC != next.DMARC
 }
 
 // fixed names the keys that differ and are read at the start only.

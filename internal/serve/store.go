@@ -3,6 +3,7 @@ package serve
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -48,6 +49,16 @@ func (w *watchedStore) AddBatch(ctx context.Context, b store.Batch) error {
 func (w *watchedStore) Prune(ctx context.Context, r store.Retention, now time.Time) (bool, error) {
 	done, err := w.kept.Prune(ctx, r, now)
 	return done, w.wrote(err)
+}
+
+// AddArrivals implements [intake.Store].
+func (w *watchedStore) AddArrivals(ctx context.Context, all []store.Arrival) ([]store.Added, error) {
+	added, err := w.kept.AddArrivals(ctx, all)
+	var own *store.ArrivalError
+	if errors.As(err, &own) { // no fault of the store
+		return added, err
+	}
+	return added, w.wrote(err)
 }
 
 // Exceptions implements [exceptions.Source].

@@ -26,7 +26,8 @@ const DefaultAddress = "127.0.0.1:8080"
 // Options are what there is to show. What is nil is not there.
 type Options struct {
 	Metrics http.Handler
-	Checks  []Check // what /readyz looks at
+	Reports http.Handler // takes uploads, with bounds of its own
+	Checks  []Check      // what /readyz looks at
 	Log     *slog.Logger
 }
 
@@ -54,7 +55,14 @@ func Handler(o Options) http.Handler {
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", o.Metrics)
 	}
-	return secure(http.MaxBytesHandler(mux, maxBody))
+	bounded := http.MaxBytesHandler(mux, maxBody)
+	if o.Reports == nil {
+		return secure(bounded)
+	}
+	all := http.NewServeMux()
+	all.Handle("/reports", o.Reports)
+	all.Handle("/", bounded)
+	return secure(all)
 }
 
 // secure sets what tells a browser to trust nothing in an answer.

@@ -200,7 +200,9 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, a *answer) error 
 		return tooLarge(h.o.MaxBytes)
 	}
 	// Not every server can: the one that we are mounted in has a bound of its own then.
-	http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.o.Timeout))
+	deadlines, now := http.NewResponseController(w), time.Now()
+	deadlines.SetReadDeadline(now.Add(h.o.Timeout))
+	deadlines.SetWriteDeadline(now.Add(h.o.Timeout + time.Minute)) // of the answer, which comes after the store's
 	files, err := h.read(w, r)
 	defer func() {
 		for _, f := range files {

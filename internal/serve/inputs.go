@@ -1,0 +1,77 @@
+package serve
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/gatepost-mail/gatepost/internal/config"
+	"github.com/gatepost-mail/gatepost/internal/inbox"
+	"github.com/gatepost-mail/gatepost/internal/inbox/api"
+	"github.com/gatepost-mail/gatepost/internal/inbox/imap"
+)
+
+// inputs makes of the configuration what fetches reports. Nothing is reached for yet. The key of a value that cannot be is named as in the
+// file.
+func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string, err error) {
+	for i := range r.IMAP {
+		m := &r.IMAP[i]
+		in, err := imap.New(imap.Options{
+			Address: m.Server, TLS: m.TLS, CAFile: m.CAFile, ServerName: m.ServerName, User: m.User, PasswordFile: m.PasswordFile,
+			OAuth: oauth(m.OAuth), Mailboxes: m.Mailboxes, After: m.After, Done: m.Done, Bad: m.Bad, Keyword: m.Keyword,
+			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), Log: log,
+		})
+		if err != nil {
+			key, err := inFile("imap", i, err)
+			return nil, key, err
+		}
+		all = append(all, in)
+	}
+	return all, "", nil
+}
+
+func oauth(o *config.OAuth) *api.OAuth {
+	if o == nil {
+		return nil
+	}
+	return &api.OAuth{
+		Provider: o.Provider, Tenant: o.Tenant, ClientID: o.ClientID, ClientSecretFile: o.ClientSecretFile,
+		RefreshTokenFile: o.RefreshTokenFile, TokenURL: o.TokenURL, Scopes: o.Scopes, CAFile: o.CAFile,
+	}
+}
+
+// keyOf is what the file calls a member of an input's options, where that is not its name in small letters.
+var keyOf = map[string]string{"Address": "server", "MaxSize": "max_bytes", "URL": "url"}
+
+// inFile says in the file's words what an input says of its options: "Address: is missing".
+func inFile(kind string, i int, err error) (key string, _ error) {
+	field, text, ok := strings.Cut(err.Error(), ": ")
+	if !ok || strings.ContainsAny(field, " /") {
+		return fmt.Sprintf("reports.%s[%d]", kind, i), fmt.Errorf("reports.%s: %w", kind, err)
+	}
+	var path []string
+	for name := range strings.SplitSeq(field, ".") {
+		word, known := keyOf[name]
+		if !known {
+			word = snake(name)
+		}
+		path = append(path, word)
+	}
+	name := strings.Join(path, ".")
+	return fmt.Sprintf("reports.%s[%d].%s", kind, i, name), fmt.Errorf("reports.%s.%s: %s", kind, name, text)
+}
+
+// snake writes PasswordFile as password_file, and CAFile as ca_file.
+func snake(s string) string {
+	var b strings.Builder
+	runes := []rune(s)
+	for i, r := range runes {
+		if unicode.IsUpper(r) && i > 0 && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

@@ -1,0 +1,184 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/config"
+	"github.com/gatepost-mail/gatepost/internal/inbox"
+	"github.com/gatepost-mail/gatepost/internal/inbox/address"
+	"github.com/gatepost-mail/gatepost/internal/inbox/receiver"
+	"github.com/gatepost-mail/gatepost/internal/inbox/upload"
+	"github.com/gatepost-mail/gatepost/internal/intake"
+	"github.com/gatepost-mail/gatepost/internal/listen"
+)
+
+// A reception takes in reports, by the ways that one configuration names.
+type reception struct {
+	inputs   []inbox.Input
+	receiver *receiver.Receiver // nil if none is wanted
+	upload   *upload.Handler    // nil if none is wanted
+	doors    []door
+	log      *slog.Logger
+
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+}
+
+// A door is where our own receiver listens.
+type door struct {
+	address  config.Address
+	protocol receiver.Protocol
+}
+
+// openInputs looks whether the inputs can be what the configuration says.
+func (s *state) openInputs() (key string, err error) {
+	if s.inputs, key, err = inputs(&s.config.Reports, s.log); err != nil {
+		return key, err
+	}
+	if _, err := address.New(s.addresses([]address.Secret{{}})); err != nil {
+		var option *address.OptionError
+		if errors.As(err, &option) && option.Field == "domains" {
+			return "reports.domains", fmt.Errorf("reports.%w", err)
+		}
+		return "reports.address", fmt.Errorf("reports.address.%w", err)
+	}
+	if (s.config.Reports.SMTP.CertFile == "") != (s.config.Reports.SMTP.KeyFile == "") {
+		return "reports.smtp", errors.New("reports.smtp: cert_file and key_file go together")
+	}
+	if tokens := s.config.Reports.HTTP.Tokens; tokens != "" {
+		if _, err := upload.ReadTokens(tokens); err != nil {
+			return "reports.http.tokens", fmt.Errorf("reports.http.tokens: %w", err)
+		}
+	}
+	return "", nil
+}
+
+func (s *state) addresses(secrets []address.Secret) address.Options {
+	a := s.config.Reports.Address
+	return address.Options{
+		Host: s.config.ReportHost(), Prefix: a.Prefix, Separator: a.Separator, Secrets: secrets, Domains: s.config.Reports.Domains,
+		Plain: a.Plain,
+	}
+}
+
+// newReception prepares what takes reports in. Nothing runs yet.
+func newReception(s *state, importer *intake.Importer) (*reception, error) {
+	r := &reception{inputs: s.inputs, log: s.log, cancel: func() {}}
+	c := &s.config.Reports
+	for _, a := range c.SMTP.Listen {
+		r.doors = append(r.doors, door{a, receiver.SMTP})
+	}
+	for _, a := range c.SMTP.LMTP {
+		r.doors = append(r.doors, door{a, receiver.LMTP})
+	}
+	var err error
+	if len(r.doors) > 0 {
+		if r.receiver, err = s.receiver(importer); err != nil {
+			return nil, fmt.Errorf("reports.smtp: %w", err)
+		}
+	}
+	if c.HTTP.Tokens != "" {
+		r.upload, err = upload.New(upload.Options{
+			TokenFile: c.HTTP.Tokens, Importer: importer, MaxBytes: int64(c.HTTP.MaxBytes), TrustedProxies: c.HTTP.TrustedProxies, Log: s.log,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reports.http: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// perAddress is the part of all connections that one client may have.
+const perAddress = 10
+
+func (s *state) receiver(importer *intake.Importer) (*receiver.Receiver, error) {
+	secrets, err := address.OpenSecrets(s.config.ReportSecret())
+	if err != nil {
+		return nil, err
+	}
+	book, err := address.New(s.addresses(secrets))
+	if err != nil {
+		return nil, err
+	}
+	c := s.config.Reports.SMTP
+	return receiver.New(receiver.Options{
+		Hostname: s.config.ReportHost(), Recipients: book, Importer: importer, Verifier: s.settings.Verifier, CertFile: c.CertFile,
+		KeyFile: c.KeyFile, TrustedRelays: c.TrustedRelays, AuthservID: c.RelayID, MaxBytes: int64(c.MaxBytes), MaxConnections: c.Connections,
+		MaxPerIP: max(1, c.Connections/perAddress), Log: s.log,
+	})
+}
+
+// start begins to take reports in.
+func (r *reception) start(ctx context.Context, importer *intake.Importer) {
+	ctx, r.cancel = context.WithCancel(ctx)
+	if len(r.inputs) > 0 {
+		r.tasks.Go(func() { inbox.Supervise(ctx, importer, r.log, r.inputs...) })
+	}
+	for _, d := range r.doors {
+		r.tasks.Go(func() { r.open(ctx, d) })
+	}
+}
+
+// open lets mail servers in by a door. Where it is taken, it waits until it is free: nothing else depends on it.
+func (r *reception) open(ctx context.Context, d door) {
+	for told := false; ; {
+		ln, err := listen.On(d.address.Network, d.address.Address, fs.FileMode(0o660))
+		if err == nil {
+			r.log.Info("listening", "reports", string(d.protocol), "address", ln.Addr().String())
+			stop := context.AfterFunc(ctx, func() { ln.Close() })
+			err = r.receiver.Serve(ln, d.protocol)
+			stop()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if !told && err != nil {
+			r.log.Error("reports are not taken here yet", "reports", string(d.protocol), "error", err.Error())
+			told = true
+		}
+		select {
+		case <-time.After(webPause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// stop ends it, and waits for what is under way.
+func (r *reception) stop(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	r.cancel()
+	if r.receiver != nil {
+		r.receiver.Shutdown(ctx)
+	}
+	if r.upload != nil {
+		r.upload.Close()
+	}
+	r.tasks.Wait()
+}
+
+// A hatch is the upload that is in force.
+type hatch struct {
+	handler atomic.Pointer[upload.Handler]
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *hatch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	handler := h.handler.Load()
+	if handler == nil {
+		http.NotFound(w, r)
+		return
+	}
+	handler.ServeHTTP(w, r)
+}
