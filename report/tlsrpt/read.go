@@ -39,8 +39,8 @@ func Read(src io.Reader, o Options) (*Report, error) {
 	var single Policy // of drafts of RFC 8460, whose report has one policy only, not in a list
 	has := false
 	err = r.object(func(key string) error {
-		switch squeeze(key) {
-		case "policy", "summary", "failuredetails":
+		switch known(key) {
+		case "policy", "summary", "failure-details":
 			has = true
 			return r.policyMember(&single, top, "the report", key)
 		}
@@ -99,6 +99,15 @@ func (r *reader) member(o *object, place, name string) (bool, error) {
 	return true, nil
 }
 
+// standard are the names of RFC 8460 4.4.
+var standard = map[string]bool{
+	"organization-name": true, "date-range": true, "start-datetime": true, "end-datetime": true, "contact-info": true, "report-id": true,
+	"policies": true, "policy": true, "policy-type": true, "policy-string": true, "policy-domain": true, "mx-host": true,
+	"summary": true, "total-successful-session-count": true, "total-failure-session-count": true, "failure-details": true,
+	"result-type": true, "sending-mta-ip": true, "receiving-mx-hostname": true, "receiving-mx-helo": true, "receiving-ip": true,
+	"failed-session-count": true, "additional-information": true, "failure-reason-code": true,
+}
+
 // names are those of RFC 8460 4.4, by how they look without hyphens, and others that are seen in their place.
 var names = func() map[string]string {
 	m := map[string]string{
@@ -107,10 +116,7 @@ var names = func() map[string]string {
 		"failurereason": "failure-reason-code", "failureerrorcode": "failure-reason-code", "receivingmxhostname": "receiving-mx-hostname",
 		"organisationname": "organization-name", "totalsuccessfulsessions": "total-successful-session-count",
 	}
-	for _, name := range []string{"organization-name", "date-range", "start-datetime", "end-datetime", "contact-info", "report-id", "policies", "policy",
-		"policy-type", "policy-string", "policy-domain", "mx-host", "summary", "total-successful-session-count", "total-failure-session-count",
-		"failure-details", "result-type", "sending-mta-ip", "receiving-mx-hostname", "receiving-mx-helo", "receiving-ip", "failed-session-count",
-		"additional-information", "failure-reason-code"} {
+	for name := range standard {
 		m[squeeze(name)] = name
 	}
 	return m
@@ -120,12 +126,22 @@ func squeeze(key string) string {
 	if len(key) > 100 {
 		return ""
 	}
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(key))
+	return strings.ToLower(separators.Replace(key))
+}
+
+var separators = strings.NewReplacer("-", "", "_", "", " ", "")
+
+// known is the standard's name of a member, or empty.
+func known(key string) string {
+	if standard[key] {
+		return key
+	}
+	return names[squeeze(key)]
 }
 
 // name is the standard's name of a member; other spellings are warned about. It is empty for one that is not known.
 func (r *reader) name(place, key string) string {
-	name := names[squeeze(key)]
+	name := known(key)
 	if name == "" {
 		r.warn("%s: unknown member %.60q: left out", place, key)
 	} else if name != key {
@@ -260,7 +276,7 @@ func (r *reader) policyMember(p *Policy, within *object, place, key string) erro
 			return r.skip()
 		}
 		err = r.objectOr(place, name, func(key string) error {
-			if sub := names[squeeze(key)]; sub == "policy" || sub == "summary" || sub == "failure-details" {
+			if sub := known(key); sub == "policy" || sub == "summary" || sub == "failure-details" {
 				r.warn("%s: %s within %s: left out", place, sub, name)
 				return r.skip()
 			}
@@ -269,7 +285,7 @@ func (r *reader) policyMember(p *Policy, within *object, place, key string) erro
 	case "failure-details":
 		var sum int64
 		n := 0
-		err = r.listOr(place, name, func() error { n++; return r.failure(p, &sum, fmt.Sprintf("%s, failure %d", place, n)) })
+		err = r.listOr(place, name, func() error { n++; return r.failure(p, &sum, place+", failure "+strconv.Itoa(n)) })
 		within.sum, within.hasDetails = sum, n > 0
 	case "policy-type":
 		if p.Type, err = r.string1(place, name); err == nil {

@@ -147,8 +147,8 @@ func (r *reader) count(place, name string) (int64, error) {
 }
 
 // word is in lower case if it is known, and as it came if not.
-func (r *reader) word(place, name, text string, known []string) string {
-	if lower := strings.ToLower(text); slices.Contains(known, lower) {
+func (r *reader) word(place, name, text string, words []string) string {
+	if lower := strings.ToLower(text); slices.Contains(words, lower) {
 		return lower
 	}
 	if text != "" {
