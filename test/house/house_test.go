@@ -76,6 +76,9 @@ var protocols = map[string][]string{
 	"arc":     {"dkim", "authres"},
 	"dmarc":   nil,
 	"authres": nil,
+
+	"report/failure": nil,
+	"report/tlsrpt":  nil,
 }
 
 func TestAProtocolImportsDNSMessageAndWhatItBuildsOn(t *testing.T) {
