@@ -62,6 +62,8 @@ type extractor struct {
 	used   []binding // those from outside that it uses
 	insert int       // where in out they are to be declared
 	bad    bool      // it is too large, or no XML; it is read to its end all the same
+
+	prefixed bool // whether its name is
 }
 
 // write appends, within the bound.
@@ -84,6 +86,7 @@ func (x *extractor) start() {
 		x.write([]byte("<"), l.name)
 		if x.insert == 0 {
 			x.insert = len(x.out)
+			x.prefixed = l.colon > 0
 		}
 		x.use(l.prefix())
 		x.attributes()
@@ -110,7 +113,7 @@ func (x *extractor) attributes() {
 			x.use(prefix)
 		}
 		had = append(had, name)
-		text, _, _ := appendText(nil, unescape(value))
+		text, _ := appendText(nil, unescape(value), windowSize)
 		x.write([]byte(" "), name, []byte(`="`), appendEscaped(nil, string(text)), []byte(`"`))
 	})
 }
@@ -142,7 +145,7 @@ func (x *extractor) end() {
 
 func (x *extractor) text(text []byte) {
 	if !x.bad {
-		clean, _, _ := appendText(nil, text)
+		clean, _ := appendText(nil, text, 3*windowSize)
 		x.write(appendEscaped(nil, string(clean)))
 	}
 }
@@ -154,8 +157,8 @@ func (x *extractor) whole() string {
 		switch {
 		case u.prefix != "" && u.uri == "":
 			u.uri = "urn:undeclared:" + u.prefix // a prefix must stand for something
-		case u.prefix == "" && u.uri == "" && len(x.used) == 1:
-			continue
+		case u.prefix == "" && u.uri == "" && !x.prefixed:
+			continue // it has no namespace, and needs none
 		}
 		b = append(b, " xmlns"...)
 		if u.prefix != "" {

@@ -21,7 +21,7 @@ type FileName struct {
 // String gives the name: receiver!policy-domain!begin!end!id.xml.gz. Characters that may not stand in a part are left out of it.
 func (n FileName) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s!%s!%d!%d", only(n.Receiver, isDomainByte), only(n.Domain, isDomainByte), max(0, n.Begin.Unix()), max(0, n.End.Unix()))
+	fmt.Fprintf(&b, "%s!%s!%d!%d", domainOnly(n.Receiver), domainOnly(n.Domain), max(0, n.Begin.Unix()), max(0, n.End.Unix()))
 	if id := only(n.ID, isAlphanumeric); id != "" {
 		b.WriteString("!" + id)
 	}
@@ -70,7 +70,7 @@ type Subject struct {
 // String gives the subject in one line: Report Domain: D Submitter: S Report-ID: <id>. Characters that may not stand in a part are left
 // out of it, so that no line can end where it should not.
 func (s Subject) String() string {
-	text := "Report Domain: " + only(s.Domain, isDomainByte) + " Submitter: " + only(s.Submitter, isDomainByte)
+	text := "Report Domain: " + domainOnly(s.Domain) + " Submitter: " + domainOnly(s.Submitter)
 	if id := only(s.ReportID, isReportIDByte); id != "" {
 		text += " Report-ID: <" + id + ">"
 	}
@@ -141,15 +141,17 @@ func only(s string, fits func(byte) bool) string {
 	return string(b)
 }
 
+func domainOnly(s string) string {
+	return lower(only(s, func(c byte) bool { return isAlphanumeric(c) || c == '.' || c == '-' || c == '_' }))
+}
+
 func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 }
-
-func isDomainByte(c byte) bool { return isAlphanumeric(c) || c == '.' || c == '-' || c == '_' }
 
 // isReportIDByte is of RFC 5322's atext, the dot and the @.
 func isReportIDByte(c byte) bool {
 	return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-/=?^_`{|}~.@", c) >= 0
 }
 
-func lower(domain string) string { return strings.ToLower(strings.TrimSuffix(domain, ".")) }
+func lower(domain string) string { return strings.ToLower(strings.Trim(domain, ".")) }

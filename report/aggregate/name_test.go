@@ -33,7 +33,7 @@ func TestFileNames(t *testing.T) {
 		}
 	}
 	evil := FileName{Receiver: "a/../b\r\nX: y", Domain: "c!d\x00é", Begin: at(-1), ID: "../1-2"}
-	if got := evil.String(); got != "a..bXy!cd!0!0!12.xml" {
+	if got := evil.String(); got != "a..bxy!cd!0!0!12.xml" {
 		t.Errorf("%q", got)
 	}
 }
@@ -56,11 +56,11 @@ func TestSubjects(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "Hello", "Domain: example.com", "Report Domain:", "Report Domain: Submitter: x"} {
-		if got, err := ParseSubject(bad); err == nil && bad != "Report Domain: Submitter: x" {
+		if got, err := ParseSubject(bad); err == nil {
 			t.Errorf("%q: %+v", bad, got)
 		}
 	}
-	if got := (Subject{"a\r\nBcc: x", "b\n", "c> d\r\n"}).String(); got != "Report Domain: aBccx Submitter: b Report-ID: <cd>" {
+	if got := (Subject{"a\r\nBcc: x", "b\n", "c> d\r\n"}).String(); got != "Report Domain: abccx Submitter: b Report-ID: <cd>" {
 		t.Errorf("%q", got)
 	}
 }

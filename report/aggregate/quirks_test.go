@@ -205,7 +205,7 @@ func TestBrokenXMLIsRead(t *testing.T) {
 		{"an entity that XML does not have", orgXML("A&nbsp;B &lt;C&gt; &#68;&#x45;"), org("A&nbsp;B <C> DE"), []string{`org_name: a bare "&": kept as text`}},
 		{"CDATA and comments", orgXML("A <!-- no --><![CDATA[<B> & ]]>C"), org("A <B> & C"), nil},
 		{"text between elements", with("</sp>", "</sp>11"), nil, []string{`policy_published: text between its elements, "11": left out`}},
-		{"text after the end", reportXML + "\nEOF", nil, []string{`after the end of the feedback, "\nEOF": passed over`}},
+		{"text after the end", reportXML + "\nEOF", nil, []string{"something after the end of the feedback: passed over"}},
 		{"text before the beginning", "\n  x " + reportXML, nil, []string{`text before the feedback: passed over`}},
 		{"a control character", orgXML("Exam\x01\x00ple"), nil, []string{"org_name: a character that XML cannot hold: left out"}},
 		{"an end tag too many", with("</count>", "</count></counts>"), nil, []string{`record 1: an end of "counts", which has not begun: passed over`}},

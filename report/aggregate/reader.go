@@ -199,7 +199,7 @@ func (r *Reader) cutOff() {
 
 // prologue reads up to and with the start of the feedback element, whatever comes before it.
 func (r *Reader) prologue() {
-	read, told := 0, false
+	read, told, wrote := 0, false, false
 	for {
 		t := r.lex.scan()
 		if read += len(r.lex.raw()); read > maxPrologue {
@@ -226,7 +226,8 @@ func (r *Reader) prologue() {
 				r.warn(wPrologue, shown(r.lex.name), "")
 			}
 		case tokenText, tokenRef, tokenStray:
-			if !isSpace(r.lex.text) {
+			if !wrote && !isSpace(r.lex.text) {
+				wrote = true
 				r.warn(wPrologue, "text", "")
 			}
 		}
@@ -278,7 +279,7 @@ func (r *Reader) epilogue() {
 		}
 		if !told {
 			told = true
-			r.warn(wAfter, "", shown(r.lex.raw()))
+			r.warn(wAfter, "", "")
 		}
 	}
 }

@@ -151,7 +151,9 @@ func (r *Reader) reason(rec *Record) {
 
 // endReason keeps a reason that says anything. Some reporters put its text right into the reason.
 func (r *Reader) endReason(rec *Record, why Reason) {
-	if text := bytes.TrimSpace(r.stray); len(text) > 0 {
+	text := bytes.TrimSpace(r.stray)
+	r.stray = r.stray[:0]
+	if len(text) > 0 {
 		came := r.str.string(cut(text, r.opt.MaxText))
 		var small [24]byte
 		word := ""

@@ -22,7 +22,7 @@ func (r *Reader) text(where string) []byte {
 	for i < len(b) && class[b[i]]&special == 0 {
 		i++
 	}
-	if i+n+2 < len(b) && b[i] == '<' && b[i+1] == '/' && b[i+n+2] == '>' && string(b[i+2:i+n+2]) == string(l.name) {
+	if i <= r.opt.MaxText && i+n+2 < len(b) && b[i] == '<' && b[i+1] == '/' && b[i+n+2] == '>' && string(b[i+2:i+n+2]) == string(l.name) {
 		l.pos += i + n + 3
 		b = b[:i]
 	} else if b = r.gather(where); len(b) == 0 {
@@ -41,7 +41,19 @@ func (r *Reader) gather(where string) []byte {
 	l := &r.lex
 	r.name = append(r.name[:0], l.name...)
 	v := r.buf[:0]
-	defer func() { r.buf = v[:0] }()
+	var had odd
+	defer func() {
+		r.buf = v[:0]
+		if had.invalid {
+			r.warn(wInvalid, where, "")
+		}
+		if had.control {
+			r.warn(wControl, where, "")
+		}
+		if had.long {
+			r.warn(wLong, where, "")
+		}
+	}()
 	for {
 		piece := []byte(nil)
 		switch l.scan() {
@@ -51,7 +63,10 @@ func (r *Reader) gather(where string) []byte {
 		case tokenText:
 			piece = l.text
 		case tokenRef:
-			v = append(v, l.text...)
+			piece = l.text
+			if l.text[0] == '\r' && !had.long && len(v) < r.opt.MaxText { // which is no end of a line here
+				v, piece = append(v, '\r'), nil
+			}
 		case tokenStray:
 			r.warn(wCharacter, where, string(l.text))
 			piece = l.text
@@ -75,18 +90,12 @@ func (r *Reader) gather(where string) []byte {
 			r.warn(wMarkup, where, shown(l.raw()))
 			piece = l.raw()
 		}
-		var invalid, control bool
-		v, invalid, control = appendText(v, piece)
-		if invalid {
-			r.warn(wInvalid, where, "")
+		if had.long {
+			continue // to its end
 		}
-		if control {
-			r.warn(wControl, where, "")
-		}
-		if len(v) > r.opt.MaxText {
-			r.warn(wLong, where, "")
-			v = cut(v, r.opt.MaxText)
-		}
+		var o odd
+		v, o = appendText(v, piece, r.opt.MaxText)
+		had = odd{had.invalid || o.invalid, had.control || o.control, o.long}
 	}
 }
 
@@ -103,7 +112,7 @@ func cut(v []byte, n int) []byte {
 
 // clean is a string from within a tag.
 func (r *Reader) clean(b []byte) string {
-	v, _, _ := appendText(r.buf[:0], b)
+	v, _ := appendText(r.buf[:0], b, r.opt.MaxText)
 	r.buf = v[:0]
 	return r.str.string(v)
 }
@@ -162,7 +171,7 @@ func (r *Reader) domain(where string) string {
 func (r *Reader) oddDomain(where string, b []byte) string {
 	if i := bytes.LastIndexByte(b, '@'); i >= 0 {
 		r.warn(wMailbox, where, "")
-		b = bytes.TrimRight(b[i+1:], ">")
+		b = bytes.Trim(b[i+1:], "> \t\r\n")
 	}
 	name := string(b)
 	if ascii, err := dns.ToASCII(name); err == nil {
@@ -176,7 +185,7 @@ func (r *Reader) mailbox(where string) string {
 	b := r.text(where)
 	if n := len(b); n > 2 && b[0] == '<' && b[n-1] == '>' {
 		r.warn(wBrackets, where, string(b))
-		b = b[1 : n-1]
+		b = bytes.Trim(b, "<> \t\r\n")
 	}
 	return r.str.string(b)
 }

@@ -53,11 +53,15 @@ func (r *Reader) node() token {
 // need not look.
 func (r *Reader) child(where string) element {
 	for {
-		r.lex.skipSpace()
+		if len(r.stray) == 0 {
+			r.lex.skipSpace()
+		}
 		switch r.node() {
 		case tokenEOF, tokenEnd:
+			r.between(where)
 			return end
 		case tokenStart:
+			r.between(where)
 			e, spelt := lookup(r.lex.local())
 			if !r.mine() {
 				return foreign
@@ -66,25 +70,23 @@ func (r *Reader) child(where string) element {
 				r.warn(wSpelling, names[e], string(r.lex.local()))
 			}
 			return e
-		case tokenStray:
-			r.between(where)
 		default:
-			if where == "reason" || !isSpace(r.lex.text) {
-				r.between(where)
+			if !r.quiet {
+				r.stray, _ = appendText(r.stray, r.lex.text, r.opt.MaxText)
 			}
 		}
 	}
 }
 
-// between deals with text where only elements belong.
+// between deals with text where only elements belong. A reason's is looked at when it ends.
 func (r *Reader) between(where string) {
-	if where == "reason" && !r.quiet {
-		if len(r.stray) < r.opt.MaxText {
-			r.stray, _, _ = appendText(r.stray, r.lex.text)
-		}
+	if len(r.stray) == 0 || where == "reason" || r.quiet {
 		return
 	}
-	r.warn(wStray, where, shown(bytes.TrimSpace(r.lex.text)))
+	if text := bytes.TrimSpace(r.stray); len(text) > 0 {
+		r.warn(wStray, where, shown(text))
+	}
+	r.stray = r.stray[:0]
 }
 
 // top is the name of the element that is being read.

@@ -109,7 +109,7 @@ var texts = [...]string{
 	wReversed:     "date_range: ends before it begins",
 	wLongPeriod:   "date_range: covers {element} days",
 	wFuture:       "date_range: ends in the future",
-	wAfter:        "after the end of the feedback, {value}: passed over",
+	wAfter:        "something after the end of the feedback: passed over",
 	wExtension:    "an extension, {element}, that is too large or no XML: left out",
 	wNoNamespace:  "an extension, {element}, without a namespace",
 	wOverflow:     "further kinds of warnings: not kept",

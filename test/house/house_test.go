@@ -76,6 +76,8 @@ var protocols = map[string][]string{
 	"arc":     {"dkim", "authres"},
 	"dmarc":   nil,
 	"authres": nil,
+
+	"report/aggregate": nil,
 }
 
 func TestAProtocolImportsDNSMessageAndWhatItBuildsOn(t *testing.T) {
