@@ -67,7 +67,7 @@ func TestNoEntityIsBelieved(t *testing.T) {
 func TestWhatARecordMayHoldIsBounded(t *testing.T) {
 	many := strings.NewReplacer(
 		"</policy_evaluated>", strings.Repeat("<reason><type>other</type></reason>", 5000)+"</policy_evaluated>",
-		"<auth_results>", "<auth_results>"+strings.Repeat("<dkim><domain>example.com</domain><result>pass</result></dkim>", 5000)+
+		"<auth_results>", "<auth_results>"+strings.Repeat("<dkim><domain>example.com</domain><selector>"+strings.Repeat("s", 5000)+"</selector><result>pass</result></dkim>", 500)+
 			strings.Repeat("<spf><domain>example.com</domain><result>pass</result></spf>", 5000),
 		"</record>", strings.Repeat(`<e:x xmlns:e="urn:e"/>`, 5000)+"</record>",
 		"</date_range>", "</date_range>"+strings.Repeat("<error>x</error>", 5000),
@@ -75,10 +75,10 @@ func TestWhatARecordMayHoldIsBounded(t *testing.T) {
 	).Replace(reportXML)
 	report := read(t, many)
 	rec := report.Records[0]
-	if n := []int{len(rec.Reasons), len(rec.Auth.DKIM), len(rec.Auth.SPF), len(rec.Extensions), len(report.Errors), len(report.OrgName)}; fmt.Sprint(n) != "[100 100 100 100 100 4096]" {
+	if n := []int{len(rec.Reasons), len(rec.Auth.DKIM), len(rec.Auth.SPF), len(rec.Extensions), len(report.Errors), len(report.OrgName), len(rec.Auth.DKIM[99].Selector)}; fmt.Sprint(n) != "[100 100 100 100 100 4096 4096]" {
 		t.Errorf("kept %v; %q", n, told(report.Warnings))
 	}
-	if len(report.Warnings) != 6 {
+	if len(report.Warnings) != 7 {
 		t.Errorf("warnings %q", told(report.Warnings))
 	}
 	long := strings.Repeat("x", 1<<20)

@@ -53,7 +53,9 @@ func (r *Reader) node() token {
 // need not look.
 func (r *Reader) child(where string) element {
 	for {
-		r.lex.skipSpace()
+		if len(r.stray) == 0 {
+			r.lex.skipSpace()
+		}
 		switch r.node() {
 		case tokenEOF, tokenEnd:
 			r.between(where)
@@ -69,8 +71,8 @@ func (r *Reader) child(where string) element {
 			}
 			return e
 		default:
-			if !r.quiet && len(r.stray) < r.opt.MaxText {
-				r.stray, _, _ = appendText(r.stray, r.lex.text)
+			if !r.quiet {
+				r.stray, _ = appendText(r.stray, r.lex.text, r.opt.MaxText)
 			}
 		}
 	}
