@@ -113,9 +113,10 @@ func (b *back) receive(s *Server) {
 		return
 	}
 	b.hatch.handler.Store(b.reception.upload)
-	b.reception.start(b.ctx, b.importer)
+	r := b.reception
+	r.start(b.ctx, b.importer)
 	if hasJobs(s.state().config) {
-		b.reception.tasks.Go(func() { s.runJobs(b.reception.ctx) })
+		r.tasks.Go(func() { s.runJobs(r.ctx) })
 	}
 }
 
