@@ -101,29 +101,33 @@ func (b *back) start(ctx context.Context, s *Server) {
 		b.tasks.Go(func() { b.memory.allowed.Run(ctx) })
 	}
 	b.tasks.Go(func() { b.rotor.Run(ctx) })
-	b.receive()
+	b.receive(s)
 	for _, a := range s.running.config.Web.Listen {
 		b.tasks.Go(func() { s.serveWeb(ctx, a) })
 	}
 }
 
 // receive begins to take reports in as the configuration says.
-func (b *back) receive() {
+func (b *back) receive(s *Server) {
 	if b.reception == nil {
 		return
 	}
 	b.hatch.handler.Store(b.reception.upload)
-	b.reception.start(b.ctx, b.importer)
+	r := b.reception
+	r.start(b.ctx, b.importer)
+	if hasJobs(s.state().config) {
+		r.tasks.Go(func() { s.runJobs(r.ctx) })
+	}
 }
 
 // receiveAnew ends the taking in of reports, and begins it by another configuration.
-func (b *back) receiveAnew(next *reception) {
+func (b *back) receiveAnew(s *Server, next *reception) {
 	b.hatch.handler.Store(nil)
 	end, cancel := context.WithTimeout(b.ctx, drainTimeout)
 	defer cancel()
 	b.reception.stop(end)
 	b.reception = next
-	b.receive()
+	b.receive(s)
 }
 
 // webPause is how long after a failure the metrics are tried to be shown again.

@@ -31,7 +31,7 @@ func openMemory(c *config.Config, log *slog.Logger) (*memory, error) {
 	m := &memory{store: &watchedStore{kept: kept}}
 	var err error
 	m.recorder, err = observe.Open(filepath.Join(c.StateDir, "journal"), observe.Options{
-		Store: m.store, Retention: retention(c.Store), MaxBytes: int64(c.Store.JournalBytes), Sync: observe.Sync(c.Store.Sync), Log: log,
+		Store: m.store, Retention: retention(c), MaxBytes: int64(c.Store.JournalBytes), Sync: observe.Sync(c.Store.Sync), Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
@@ -43,8 +43,14 @@ func openMemory(c *config.Config, log *slog.Logger) (*memory, error) {
 	return m, nil
 }
 
-func retention(c config.Store) store.Retention {
-	return store.Retention{Decisions: c.Messages, DecisionAge: time.Duration(c.MessageAge), Observations: time.Duration(c.ObservationAge)}
+// retention is what the recorder sees to: of what mail brings, and of reports too where there are no jobs.
+func retention(c *config.Config) store.Retention {
+	var r store.Retention
+	if !hasJobs(c) {
+		r = reportRetention(c)
+	}
+	r.Decisions, r.DecisionAge, r.Observations = c.Store.Messages, time.Duration(c.Store.MessageAge), time.Duration(c.Store.ObservationAge)
+	return r
 }
 
 // exceptions are those in force.

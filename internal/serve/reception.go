@@ -21,7 +21,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/listen"
 )
 
-// A reception takes in reports, by the ways that one configuration names.
+// A reception takes in reports, by the ways that one configuration names, and does the jobs that they bring.
 type reception struct {
 	inputs   []inbox.Input
 	receiver *receiver.Receiver // nil if none is wanted
@@ -29,6 +29,7 @@ type reception struct {
 	doors    []door
 	log      *slog.Logger
 
+	ctx    context.Context // of what runs
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 }
@@ -120,6 +121,7 @@ func (s *state) receiver(importer *intake.Importer) (*receiver.Receiver, error) 
 // start begins to take reports in.
 func (r *reception) start(ctx context.Context, importer *intake.Importer) {
 	ctx, r.cancel = context.WithCancel(ctx)
+	r.ctx = ctx
 	if len(r.inputs) > 0 {
 		r.tasks.Go(func() { inbox.Supervise(ctx, importer, r.log, r.inputs...) })
 	}

@@ -48,7 +48,7 @@ func (s *Server) reload() error {
 	s.take(next)
 	s.gate.Reload(s.settings(next))
 	if anew != nil {
-		s.back.receiveAnew(anew)
+		s.back.receiveAnew(s, anew)
 	}
 	next.log.Info("configuration read again", "policy", next.config.Policy, "mode", next.config.Mode, "authserv_id", next.config.AuthservID)
 	return nil
