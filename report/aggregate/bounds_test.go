@@ -44,7 +44,7 @@ func TestWhatIsNoReportIsAnError(t *testing.T) {
 		{"<!-- <feedback>", ErrNotReport}, {"<!DOCTYPE feedback [ <feedback>", ErrNotReport}, {"<feedback", ErrNotReport},
 		{strings.Repeat("<a>", 1<<20) + reportXML, ErrNotReport}, {strings.Repeat("x", 2<<20) + reportXML, ErrNotReport},
 		{reportXML + reportXML, ErrTwoReports},
-		{with("<row>", strings.Repeat("<row>", 100)), ErrTooDeep}, {with("<row>", strings.Repeat("<x>", 1<<20)), ErrTooDeep},
+		{with("<row>", strings.Repeat("<x>", 1<<20)), ErrTooDeep},
 		{with("</record>", "<e:x xmlns:e='urn:e'>"+strings.Repeat("<e:x>", 1<<20)+"</record>"), ErrTooDeep},
 		{"<feedback><![CDATA[", ErrCutOff}, {"<feedback><!--", ErrCutOff}, {"<feedback><a b='", ErrCutOff}, {"<feedback>&", ErrCutOff},
 	} {
