@@ -60,7 +60,8 @@ type Reader struct {
 
 	buf   []byte // of the value, where it does not stand as it is in the document
 	name  []byte // of the element that the value is of
-	stray []byte // text between the elements of a reason
+	stray []byte // text between elements
+	full  bool   // whether there is more of it than is kept
 	ext   []byte // of the extension being read
 
 	feedback Feedback

@@ -74,8 +74,10 @@ func (r *Reader) child(where string) element {
 			}
 			return e
 		default:
-			if !r.quiet {
-				r.stray, _ = appendText(r.stray, r.lex.text, r.opt.MaxText)
+			if !r.quiet && !r.full {
+				var o odd
+				r.stray, o = appendText(r.stray, r.lex.text, r.opt.MaxText)
+				r.full = o.long
 			}
 		}
 	}
@@ -107,7 +109,7 @@ func (r *Reader) between(where string) {
 	if text := bytes.TrimSpace(r.stray); len(text) > 0 {
 		r.warn(wStray, where, shown(text))
 	}
-	r.stray = r.stray[:0]
+	r.stray, r.full = r.stray[:0], false
 }
 
 // top is the name of the element that is being read.
