@@ -75,8 +75,12 @@ func (r *Reader) child(where string) element {
 			return e
 		default:
 			if !r.quiet && !r.full {
+				text := r.lex.text
+				if len(r.stray) == 0 {
+					text = bytes.TrimLeft(text, " \t\r\n")
+				}
 				var o odd
-				r.stray, o = appendText(r.stray, r.lex.text, r.opt.MaxText)
+				r.stray, o = appendText(r.stray, text, r.opt.MaxText)
 				r.full = o.long
 			}
 		}
