@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -135,6 +134,8 @@ func (p *reportPrinter) status() Status {
 type harmlessWriter struct{ w io.Writer }
 
 func (h harmlessWriter) Write(b []byte) (int, error) {
-	n, err := h.w.Write(harmless(b))
-	return min(cmp.Or(n, 0), len(b)), err
+	if _, err := h.w.Write(harmless(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }

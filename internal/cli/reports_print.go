@@ -11,6 +11,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/reports"
 	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/report/failure"
+	"github.com/gatepost-mail/gatepost/report/tlsrpt"
 )
 
 const (
@@ -31,21 +32,35 @@ func (s screen) report(file string, r *reports.Report) error {
 		}
 		s.line(s.paint(bold, elide(line, s.width)))
 	}
-	var err error
+	var sum *reportSum
 	switch r.Kind {
 	case store.Aggregate:
-		err = s.aggregate(r)
+		var err error
+		if sum, err = sumUp(r); err != nil {
+			return err
+		}
+		s.aggregate(r, sum)
 	case store.Failure:
 		s.failure(r.Failure)
+	case store.TLS:
+		s.value("report", strings.TrimSpace("TLS report "+r.ReportID))
+		s.reporter(r.Reporter, r.Email)
+		s.value("period", period(r.Begin, r.End))
 	}
 	for i, w := range r.Warnings {
 		if i == mostWarningsSeen {
 			s.value("", fmt.Sprintf("and %d more; --json has them all", len(r.Warnings)-i))
 			break
 		}
-		s.value(map[bool]string{true: "warning"}[i == 0], w)
+		s.value(map[bool]string{true: "warnings"}[i == 0], w)
 	}
-	return err
+	switch r.Kind {
+	case store.Aggregate:
+		s.sources(sum)
+	case store.TLS:
+		s.policies(r.TLS)
+	}
+	return nil
 }
 
 // value writes a name and what is so, if anything is. What has no spaces to break it at loses its middle.
@@ -69,7 +84,7 @@ func (s screen) reporter(name, email string) {
 	s.value("reporter", cmp.Or(name, "does not say who it is"))
 }
 
-func (s screen) aggregate(r *reports.Report) error {
+func (s screen) aggregate(r *reports.Report, sum *reportSum) {
 	s.value("report", "DMARC aggregate report "+r.ReportID)
 	s.reporter(r.Reporter, r.Email)
 	s.value("domain", r.Domain)
@@ -85,17 +100,11 @@ func (s screen) aggregate(r *reports.Report) error {
 	for _, e := range r.Aggregate.Errors {
 		s.value("error", e)
 	}
-	sum, err := sumUp(r)
-	if err != nil {
-		return err
-	}
 	messages := fmt.Sprintf("%d in %s", sum.messages, plural(int(r.Count()), "record"))
 	if sum.messages > 0 {
 		messages += fmt.Sprintf(", %d of them pass DMARC", sum.passed)
 	}
 	s.value("messages", messages)
-	s.sources(sum)
-	return nil
 }
 
 func period(begin, end time.Time) string {
@@ -156,8 +165,8 @@ func sumUp(r *reports.Report) (*reportSum, error) {
 // The columns of the table of sources; the first is as wide as it needs to be.
 const (
 	messagesWidth    = 10
-	wordWidth        = 9
-	dispositionWidth = 10
+	wordWidth        = 8
+	dispositionWidth = 11
 )
 
 func (s screen) sources(sum *reportSum) {
@@ -214,4 +223,42 @@ func (s screen) failure(f *failure.Report) {
 	for _, r := range f.AuthenticationResults {
 		s.value("results", r)
 	}
+}
+
+// mostFailures is how many kinds of failures are shown of a policy.
+const mostFailures = 20
+
+func (s screen) policies(t *tlsrpt.Report) {
+	for _, p := range t.Policies {
+		s.line("")
+		s.value("domain", p.Domain)
+		s.value("policy", p.Type+" "+strings.Join(p.MXHosts, " "))
+		s.value("sessions", fmt.Sprintf("%d secured, %d failed", p.Successful, p.Failed))
+		for i, f := range p.Failures {
+			if i == mostFailures {
+				s.value("", fmt.Sprintf("and %d more; --json has them all", len(p.Failures)-i))
+				break
+			}
+			s.value("failed", failureOf(f))
+		}
+	}
+}
+
+// failureOf is "3 certificate-expired at mx.example.com, from 192.0.2.1".
+func failureOf(f tlsrpt.Failure) string {
+	text := fmt.Sprintf("%d %s", f.Sessions, f.ResultType)
+	host := f.ReceivingMXHostname
+	if host == "" && f.ReceivingIP.IsValid() {
+		host = f.ReceivingIP.String()
+	}
+	if host != "" {
+		text += " at " + host
+	}
+	if f.SendingMTAIP.IsValid() {
+		text += ", from " + f.SendingMTAIP.String()
+	}
+	if f.ReasonCode != "" {
+		text += ": " + f.ReasonCode
+	}
+	return text
 }

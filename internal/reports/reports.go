@@ -30,6 +30,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/unwrap"
 	"github.com/gatepost-mail/gatepost/report/aggregate"
 	"github.com/gatepost-mail/gatepost/report/failure"
+	"github.com/gatepost-mail/gatepost/report/tlsrpt"
 )
 
 // Options are the bounds of what is read. The zero value has good ones.
@@ -37,6 +38,7 @@ type Options struct {
 	Unwrap    unwrap.Limits
 	Aggregate aggregate.Options
 	Failure   failure.Options
+	TLS       tlsrpt.Options
 	Held      int // the most records of a report that are held in memory. 2000
 }
 
@@ -131,8 +133,11 @@ func (x *reading) part(p unwrap.Part) error {
 			return nil
 		}
 	case unwrap.JSON:
-		x.others.add("JSON that is no TLS report")
-		return nil
+		r, err = readTLS(p.Body, x.options)
+		if errors.Is(err, tlsrpt.ErrNoReport) {
+			x.others.add("JSON that is no TLS report")
+			return nil
+		}
 	case unwrap.Mail:
 		if p.Guessed && x.given { // the text beside a report
 			return nil
@@ -176,7 +181,7 @@ func (x *reading) refuse(r Refusal) error {
 // reason leaves out the name of the package that an error comes from.
 func reason(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"aggregate: ", "failure: ", "tlsrpt: "} {
+	for _, prefix := range []string{"aggregate: ", "failure report: ", "TLS report: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text
@@ -241,6 +246,7 @@ type Report struct {
 
 	Aggregate *aggregate.Feedback // all but the records, of an aggregate report
 	Failure   *failure.Report
+	TLS       *tlsrpt.Report
 
 	records int64              // of an aggregate report
 	held    []aggregate.Record // all of them, unless body is there

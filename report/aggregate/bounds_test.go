@@ -44,7 +44,7 @@ func TestWhatIsNoReportIsAnError(t *testing.T) {
 		{"<!-- <feedback>", ErrNotReport}, {"<!DOCTYPE feedback [ <feedback>", ErrNotReport}, {"<feedback", ErrNotReport},
 		{strings.Repeat("<a>", 1<<20) + reportXML, ErrNotReport}, {strings.Repeat("x", 2<<20) + reportXML, ErrNotReport},
 		{reportXML + reportXML, ErrTwoReports},
-		{with("<row>", strings.Repeat("<row>", 100)), ErrTooDeep}, {with("<row>", strings.Repeat("<x>", 1<<20)), ErrTooDeep},
+		{with("<row>", strings.Repeat("<x>", 1<<20)), ErrTooDeep},
 		{with("</record>", "<e:x xmlns:e='urn:e'>"+strings.Repeat("<e:x>", 1<<20)+"</record>"), ErrTooDeep},
 		{"<feedback><![CDATA[", ErrCutOff}, {"<feedback><!--", ErrCutOff}, {"<feedback><a b='", ErrCutOff}, {"<feedback>&", ErrCutOff},
 	} {
@@ -141,11 +141,11 @@ func TestStringsOfARecordStayGood(t *testing.T) {
 
 // Each of the records has a name of its own.
 func TestAMillionRecordsTakeTheMemoryOfTen(t *testing.T) {
-	const (
-		n       = 1_000_000
-		most    = 4 << 20
-		perTime = n / 20
-	)
+	const most = 4 << 20
+	n := 1_000_000
+	if raced {
+		n = 50_000
+	}
 	pr, pw := io.Pipe()
 	go func() {
 		io.WriteString(pw, reportHead)
@@ -184,7 +184,7 @@ func TestAMillionRecordsTakeTheMemoryOfTen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if read++; read%perTime == 0 {
+		if read++; read%(n/20) == 0 {
 			peak = max(peak, heap())
 		}
 	}
