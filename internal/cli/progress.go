@@ -29,6 +29,11 @@ func newProgress(w io.Writer, outIsTerminal bool) *progress {
 }
 
 func (p *progress) show(done, refused int) {
+	p.say(func() string { return fmt.Sprintf("%s verified, %d not accepted", plural(done, "message"), refused) })
+}
+
+// say shows a text of its own, if it is time for one.
+func (p *progress) say(text func() string) {
 	if p.w == nil {
 		return
 	}
@@ -37,7 +42,7 @@ func (p *progress) show(done, refused int) {
 		return
 	}
 	p.last = now
-	fmt.Fprintf(p.w, "\r\x1b[K%s verified, %d not accepted", plural(done, "message"), refused)
+	io.WriteString(p.w, "\r\x1b[K"+text())
 }
 
 // clear takes the line away.

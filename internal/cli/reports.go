@@ -17,6 +17,6 @@ func reportsCommand() *cobra.Command {
 		Args: noSuchCommand,
 		RunE: needCommand,
 	}
-	cmd.AddCommand(reportsParseCommand(), reportsAddressCommand())
+	cmd.AddCommand(reportsParseCommand(), reportsImportCommand(), reportsAddressCommand())
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -64,9 +65,6 @@ func runReportsImport(cmd *cobra.Command, o *importFlags, args []string) error {
 	if in, ok := cmd.InOrStdin().(*os.File); ok && len(args) == 0 && terminal(in) != nil {
 		return usageError(cmd, "nothing is named, and standard input is a terminal")
 	}
-	if err := o.store.prepare(cmd, o.create); err != nil {
-		return err
-	}
 	s, err := o.store.openTo(cmd.Context(), cmd, o.create)
 	if err != nil {
 		if errors.Is(err, store.ErrNotThere) {
@@ -78,6 +76,7 @@ func runReportsImport(cmd *cobra.Command, o *importFlags, args []string) error {
 
 	stopping, stop := untilInterrupted(cmd.Context())
 	defer stop()
+	defer debug.SetGCPercent(debug.SetGCPercent(importGC)) // most of what a report of a million records needs is garbage
 	in := &inputs{paths: args, stdin: cmd.InOrStdin(), wanted: isReportName, none: errNoReports, again: true, most: mostImported}
 	defer in.Close()
 	p := newImportPrinter(cmd, o.quiet)
@@ -96,6 +95,9 @@ func runReportsImport(cmd *cobra.Command, o *importFlags, args []string) error {
 
 // mostImported is how large a file or a message may be: no more is looked at.
 const mostImported = 2 << 30
+
+// importGC has garbage collected before there is half as much of it as there is memory in use.
+const importGC = 50
 
 // untilInterrupted gives a context that ends when somebody wants an end. A second time, the program ends at once.
 func untilInterrupted(ctx context.Context) (context.Context, func()) {
@@ -130,9 +132,9 @@ type importPrinter struct {
 	complain func(error)
 	progress *progress
 
-	files                        int
-	added, known, conflicting    int // reports
-	refused, withRefusal, failed int // parts; files; files
+	files                     int
+	added, known, conflicting int // reports
+	refused, failed           int // parts; files
 }
 
 func newImportPrinter(cmd *cobra.Command, quiet bool) *importPrinter {
@@ -164,9 +166,6 @@ func (p *importPrinter) done(item intake.Item, o intake.Outcome) error {
 	p.known += o.Known
 	p.conflicting += o.Conflicting
 	p.refused += len(o.Refused)
-	if len(o.Refused) > 0 {
-		p.withRefusal++
-	}
 	defer p.progress.say(func() string {
 		return fmt.Sprintf("%s: %s new, %s known, %s refused", counted(p.files, "file"), thousands(p.added), thousands(p.known), thousands(p.refused))
 	})
