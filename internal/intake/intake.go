@@ -35,11 +35,11 @@ type Sender struct {
 // An Outcome is what became of an Item, once that is committed.
 type Outcome struct {
 	Hash        store.Hash // of the bytes; zero if they could not be had
-	New         int      // reports that the store did not have
-	Known       int      // that it had
-	Conflicting int      // of the new, those whose id it had with another content
-	Refused     []string // parts that hold no report that can be read, and why
-	Failed      error    // the bytes could not be had or stored: nothing is known of it, try again later
+	New         int        // reports that the store did not have
+	Known       int        // that it had
+	Conflicting int        // of the new, those whose id it had with another content
+	Refused     []string   // parts that hold no report that can be read, and why
+	Failed      error      // the bytes could not be had or stored: nothing is known of it, try again later
 }
 
 // Bad tells whether nothing in the item could be read. It is kept whole in the store with the reason.

@@ -18,6 +18,7 @@ package reports
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -248,11 +249,14 @@ type Report struct {
 	Failure   *failure.Report
 	TLS       *tlsrpt.Report
 
+	Place json.RawMessage // where it stands in the store: the member "store" of its JSON; none if empty
+
 	records int64              // of an aggregate report
 	held    []aggregate.Record // all of them, unless body is there
 	body    *unwrap.Spool
 	options aggregate.Options
-	head    []byte // the document without its warnings and the brace at its end
+	stored  iter.Seq2[store.Row, error] // of a report of the store, in the place of both
+	head    []byte                      // the document without its warnings and the brace at its end
 }
 
 // Close gives up what the report holds. Its records cannot be read any more.
@@ -270,8 +274,13 @@ func (r *Report) Store() store.Report {
 		Kind: r.Kind, Reporter: r.Reporter, Email: r.Email, ReportID: r.ReportID, Domain: r.Domain, Begin: r.Begin, End: r.End,
 		Content: r.Content, Part: r.Path, Warnings: r.Warnings, Document: r.Document(),
 	}
-	if r.Kind == store.Aggregate {
+	switch r.Kind {
+	case store.Aggregate:
 		s.Rows = r.Rows()
+	case store.Failure:
+		s.Failure = failedMessage(r.Failure)
+	case store.TLS:
+		s.TLS = tlsPolicies(r.TLS)
 	}
 	return s
 }
