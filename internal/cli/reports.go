@@ -17,6 +17,7 @@ func reportsCommand() *cobra.Command {
 		Args: noSuchCommand,
 		RunE: needCommand,
 	}
-	cmd.AddCommand(reportsParseCommand(), reportsImportCommand(), reportsAddressCommand())
+	cmd.AddCommand(reportsParseCommand(), reportsImportCommand(), reportsListCommand(), reportsShowCommand(), reportsExportCommand(),
+		reportsReparseCommand(), reportsRedactCommand(), reportsAddressCommand())
 	return cmd
 }
