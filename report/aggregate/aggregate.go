@@ -127,9 +127,9 @@ type AuthSPF struct {
 
 // An Extension is an element of another namespace (RFC 9990 5).
 type Extension struct {
-	Namespace string
+	Namespace string // empty in a report that does not say; such an extension is not written
 	Name      string // without prefix
-	XML       string // the element, well-formed, with the declaration of every prefix that it uses
+	XML       string // the element, well-formed, with the declaration of every prefix that it uses (of PREFIX that has none: urn:undeclared:PREFIX)
 }
 
 // A Warning is a liberty taken in reading, with the place where it was taken first.

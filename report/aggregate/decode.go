@@ -83,37 +83,40 @@ func declared(head []byte) string {
 	return strings.ToLower(strings.TrimSpace(string(name)))
 }
 
-// appendText appends a piece of text as a value: line ends as XML has them (XML 1.0 2.11), a byte that is not UTF-8 read as
-// windows-1252, and no character that XML cannot hold. It reports what it had to change.
-func appendText(dst, text []byte) (_ []byte, invalid, control bool) {
+// odd is what appendText had to do to a text.
+type odd struct {
+	invalid bool // read a byte that is not UTF-8 as windows-1252, which is what such reporters write
+	control bool // leave out a character that XML cannot hold
+	long    bool // stop at the bound
+}
+
+// appendText appends a piece of text to a value, up to a bound of bytes: with line ends as XML has them (XML 1.0 2.11).
+func appendText(dst, text []byte, most int) ([]byte, odd) {
+	var o odd
 	for i := 0; i < len(text); {
-		c := text[i]
+		c, n := rune(text[i]), 1
 		switch {
 		case c == '\r':
+			c = '\n'
 			if i+1 < len(text) && text[i+1] == '\n' {
-				i++
+				n = 2
 			}
-			dst = append(dst, '\n')
-			i++
-		case c < ' ' && c != '\t' && c != '\n':
-			control = true
-			i++
-		case c < utf8.RuneSelf:
-			dst = append(dst, c)
-			i++
-		default:
-			r, n := utf8.DecodeRune(text[i:])
-			switch {
-			case r == utf8.RuneError && n == 1:
-				invalid = true
-				dst = utf8.AppendRune(dst, charmap.Windows1252.DecodeByte(c))
-			case !isChar(r):
-				control = true
-			default:
-				dst = append(dst, text[i:i+n]...)
+		case c >= utf8.RuneSelf:
+			if c, n = utf8.DecodeRune(text[i:]); c == utf8.RuneError && n == 1 {
+				c = charmap.Windows1252.DecodeByte(text[i])
+				o.invalid = true
 			}
-			i += n
 		}
+		i += n
+		if !isChar(c) {
+			o.control = true
+			continue
+		}
+		if len(dst)+utf8.RuneLen(c) > most {
+			o.long = true
+			break
+		}
+		dst = utf8.AppendRune(dst, c)
 	}
-	return dst, invalid, control
+	return dst, o
 }

@@ -113,7 +113,7 @@ func (x *extractor) attributes() {
 			x.use(prefix)
 		}
 		had = append(had, name)
-		text, _, _ := appendText(nil, unescape(value))
+		text, _ := appendText(nil, unescape(value), windowSize)
 		x.write([]byte(" "), name, []byte(`="`), appendEscaped(nil, string(text)), []byte(`"`))
 	})
 }
@@ -145,7 +145,7 @@ func (x *extractor) end() {
 
 func (x *extractor) text(text []byte) {
 	if !x.bad {
-		clean, _, _ := appendText(nil, text)
+		clean, _ := appendText(nil, text, 3*windowSize)
 		x.write(appendEscaped(nil, string(clean)))
 	}
 }

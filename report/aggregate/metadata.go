@@ -240,7 +240,11 @@ func (r *Reader) judgePeriod() {
 	case f.End.Sub(f.Begin) > longPeriod:
 		r.warn(wLongPeriod, strconv.Itoa(int(f.End.Sub(f.Begin)/(24*time.Hour))), "")
 	}
-	if f.End.After(r.opt.Now) {
+	now := r.opt.Now
+	if now.IsZero() {
+		now = time.Now()
+	}
+	if f.End.After(now) {
 		r.warn(wFuture, "", "")
 	}
 }

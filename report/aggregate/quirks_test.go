@@ -112,6 +112,8 @@ func checkQuirks(t *testing.T, quirks []quirk) {
 	}
 }
 
+func two(r *Report) { r.Records = append(r.Records, r.Records[0]) }
+
 func namespace(ns string) func(*Report) { return func(r *Report) { r.Namespace = ns } }
 
 func TestAReportByTheBookHasNoWarnings(t *testing.T) {
@@ -211,6 +213,16 @@ func TestBrokenXMLIsRead(t *testing.T) {
 		{"an end tag too many", with("</count>", "</count></counts>"), nil, []string{`record 1: an end of "counts", which has not begun: passed over`}},
 		{"an end tag that is missing", with("</policy_evaluated>", ""), nil,
 			[]string{"record 1: policy_evaluated does not end: taken to end where what it is in does, or the next begins"}},
+		{"an end tag of a record that is missing", strings.Replace(reportXML, recordXML, strings.TrimSuffix(recordXML, "</record>")+recordXML, 1), two,
+			[]string{"record 1: record does not end: taken to end where what it is in does, or the next begins"}},
+		{"an unknown element that does not end", with("<report_metadata>", "<x:y><report_metadata>"), nil,
+			[]string{"the prefix x is not declared: taken for the report's own", `feedback: an element that does not belong there, "x:y": left out`,
+				"x:y does not end: taken to end where what it is in does, or the next begins"}},
+		{"an element around the records", strings.NewReplacer("<record>", "<records><record>", "</record>", "</record></records>").Replace(reportXML), nil,
+			[]string{`feedback: an element that does not belong there, "records": left out`, "records does not end: taken to end where what it is in does, or the next begins",
+				`an end of "records", which has not begun: passed over`}},
+		{"an end tag of a row that is missing", with("</row>", ""), nil,
+			[]string{"record 1: row does not end: taken to end where what it is in does, or the next begins"}},
 		{"an end tag of a value that is missing", with("</count>", ""), nil,
 			[]string{"record 1: count does not end: taken to end where what it is in does, or the next begins"}},
 		{"attributes and empty elements", strings.NewReplacer("<email>", `<email lang="en">`, "<row>", "<row a='1>2' >", "</date_range>", "</date_range><error/>").Replace(reportXML), nil, nil},
@@ -277,7 +289,6 @@ func TestMetadataIsReadAsItComes(t *testing.T) {
 func TestARecordNeedsASource(t *testing.T) {
 	bad := func(ip string) string { return strings.Replace(recordXML, "<source_ip>192.0.2.1</source_ip>", ip, 1) }
 	among := func(ip string) string { return with(recordXML, recordXML+bad(ip)+recordXML) }
-	two := func(r *Report) { r.Records = append(r.Records, r.Records[0]) }
 	source := func(ip string) func(*Report) {
 		return func(r *Report) { r.Records[0].SourceIP = netip.MustParseAddr(ip) }
 	}

@@ -45,6 +45,7 @@ const (
 
 // A Reader reads one report as it comes in. The memory that it takes does not grow with the number of records.
 type Reader struct {
+	src io.Reader
 	lex lexer
 	opt Options
 	str interner
@@ -60,7 +61,8 @@ type Reader struct {
 
 	buf   []byte // of the value, where it does not stand as it is in the document
 	name  []byte // of the element that the value is of
-	stray []byte // text between the elements of a reason
+	stray []byte // text between elements
+	full  bool   // whether there is more of it than is kept
 	ext   []byte // of the extension being read
 
 	feedback Feedback
@@ -79,20 +81,13 @@ func NewReader(src io.Reader, o Options) *Reader {
 	return r
 }
 
-// Reset makes the reader read another report, with the memory that it has.
+// Reset makes the reader read another report, with the memory that it has. What Feedback pointed to is that of the new report; warnings
+// and strings of the old one stay good.
 func (r *Reader) Reset(src io.Reader) {
-	src, ignored := decode(src)
-	r.lex.reset(src)
 	*r = Reader{
-		lex: r.lex, opt: r.opt, str: r.str, own: true,
+		src: src, lex: r.lex, opt: r.opt, str: r.str, own: true,
 		open: r.open[:0], ends: r.ends[:0], bound: r.bound[:0],
 		buf: r.buf[:0], name: r.name[:0], stray: r.stray[:0], ext: r.ext[:0],
-	}
-	if r.opt.Now.IsZero() {
-		r.opt.Now = time.Now()
-	}
-	if ignored != "" {
-		r.warn(wCharset, "", ignored)
 	}
 }
 
@@ -199,6 +194,11 @@ func (r *Reader) cutOff() {
 
 // prologue reads up to and with the start of the feedback element, whatever comes before it.
 func (r *Reader) prologue() {
+	src, ignored := decode(r.src)
+	r.lex.reset(src)
+	if ignored != "" {
+		r.warn(wCharset, "", ignored)
+	}
 	read, told, wrote := 0, false, false
 	for {
 		t := r.lex.scan()

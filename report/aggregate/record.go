@@ -124,7 +124,7 @@ func (r *Reader) policyEvaluated(rec *Record) {
 // reason reads why the policy was not followed (RFC 9990 3.1.1.14).
 func (r *Reader) reason(rec *Record) {
 	r.enter()
-	r.stray = r.stray[:0]
+	r.stray, r.full = r.stray[:0], false
 	var had set
 	var why Reason
 	for {
@@ -152,7 +152,7 @@ func (r *Reader) reason(rec *Record) {
 // endReason keeps a reason that says anything. Some reporters put its text right into the reason.
 func (r *Reader) endReason(rec *Record, why Reason) {
 	text := bytes.TrimSpace(r.stray)
-	r.stray = r.stray[:0]
+	r.stray, r.full = r.stray[:0], false
 	if len(text) > 0 {
 		came := r.str.string(cut(text, r.opt.MaxText))
 		var small [24]byte

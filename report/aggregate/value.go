@@ -22,7 +22,7 @@ func (r *Reader) text(where string) []byte {
 	for i < len(b) && class[b[i]]&special == 0 {
 		i++
 	}
-	if i+n+2 < len(b) && b[i] == '<' && b[i+1] == '/' && b[i+n+2] == '>' && string(b[i+2:i+n+2]) == string(l.name) {
+	if i <= r.opt.MaxText && i+n+2 < len(b) && b[i] == '<' && b[i+1] == '/' && b[i+n+2] == '>' && string(b[i+2:i+n+2]) == string(l.name) {
 		l.pos += i + n + 3
 		b = b[:i]
 	} else if b = r.gather(where); len(b) == 0 {
@@ -41,16 +41,16 @@ func (r *Reader) gather(where string) []byte {
 	l := &r.lex
 	r.name = append(r.name[:0], l.name...)
 	v := r.buf[:0]
-	var invalid, control, long bool
+	var had odd
 	defer func() {
 		r.buf = v[:0]
-		if invalid {
+		if had.invalid {
 			r.warn(wInvalid, where, "")
 		}
-		if control {
+		if had.control {
 			r.warn(wControl, where, "")
 		}
-		if long {
+		if had.long {
 			r.warn(wLong, where, "")
 		}
 	}()
@@ -63,7 +63,10 @@ func (r *Reader) gather(where string) []byte {
 		case tokenText:
 			piece = l.text
 		case tokenRef:
-			v = append(v, l.text...)
+			piece = l.text
+			if l.text[0] == '\r' && !had.long && len(v) < r.opt.MaxText { // which is no end of a line here
+				v, piece = append(v, '\r'), nil
+			}
 		case tokenStray:
 			r.warn(wCharacter, where, string(l.text))
 			piece = l.text
@@ -87,13 +90,12 @@ func (r *Reader) gather(where string) []byte {
 			r.warn(wMarkup, where, shown(l.raw()))
 			piece = l.raw()
 		}
-		var odd, dropped bool
-		v, odd, dropped = appendText(v, piece)
-		invalid, control = invalid || odd, control || dropped
-		if len(v) > r.opt.MaxText {
-			long = true
-			v = cut(v, r.opt.MaxText)
+		if had.long {
+			continue // to its end
 		}
+		var o odd
+		v, o = appendText(v, piece, r.opt.MaxText)
+		had = odd{had.invalid || o.invalid, had.control || o.control, o.long}
 	}
 }
 
@@ -110,7 +112,7 @@ func cut(v []byte, n int) []byte {
 
 // clean is a string from within a tag.
 func (r *Reader) clean(b []byte) string {
-	v, _, _ := appendText(r.buf[:0], b)
+	v, _ := appendText(r.buf[:0], b, r.opt.MaxText)
 	r.buf = v[:0]
 	return r.str.string(v)
 }

@@ -53,7 +53,9 @@ func (r *Reader) node() token {
 // need not look.
 func (r *Reader) child(where string) element {
 	for {
-		r.lex.skipSpace()
+		if len(r.stray) == 0 && r.close == 0 {
+			r.lex.skipSpace()
+		}
 		switch r.node() {
 		case tokenEOF, tokenEnd:
 			r.between(where)
@@ -64,16 +66,43 @@ func (r *Reader) child(where string) element {
 			if !r.mine() {
 				return foreign
 			}
+			if r.resume(e) {
+				continue
+			}
 			if !spelt {
 				r.warn(wSpelling, names[e], string(r.lex.local()))
 			}
 			return e
 		default:
-			if !r.quiet && len(r.stray) < r.opt.MaxText {
-				r.stray, _, _ = appendText(r.stray, r.lex.text)
+			if !r.quiet && !r.full {
+				text := r.lex.text
+				if len(r.stray) == 0 {
+					text = bytes.TrimLeft(text, " \t\r\n")
+				}
+				var o odd
+				r.stray, o = appendText(r.stray, text, r.opt.MaxText)
+				r.full = o.long
 			}
 		}
 	}
+}
+
+// depths are how many elements the large parts of a report are in. They show where one is in a report whose end tags do not.
+var depths = [elements]int{reportMetadata: 1, policyPublished: 1, record: 1, row: 2, identifiers: 2, authResults: 2}
+
+// resume ends whatever has not ended, and should have before the element whose start tag has just been found. It is then found again.
+func (r *Reader) resume(e element) bool {
+	depth := depths[e]
+	if depth == 0 || len(r.ends) <= depth || depth == 2 && string(localName(r.opened(1))) != names[record] {
+		return false
+	}
+	quiet := r.quiet
+	r.quiet = false
+	r.warn(wUnclosed, shown(r.top()), "")
+	r.quiet = quiet
+	r.lex.unread()
+	r.close = len(r.ends) - depth
+	return true
 }
 
 // between deals with text where only elements belong. A reason's is looked at when it ends.
@@ -84,7 +113,7 @@ func (r *Reader) between(where string) {
 	if text := bytes.TrimSpace(r.stray); len(text) > 0 {
 		r.warn(wStray, where, shown(text))
 	}
-	r.stray = r.stray[:0]
+	r.stray, r.full = r.stray[:0], false
 }
 
 // top is the name of the element that is being read.

@@ -77,8 +77,9 @@ var protocols = map[string][]string{
 	"dmarc":   nil,
 	"authres": nil,
 
-	"report/failure": nil,
-	"report/tlsrpt":  nil,
+	"report/failure":   nil,
+	"report/tlsrpt":    nil,
+	"report/aggregate": nil,
 }
 
 func TestAProtocolImportsDNSMessageAndWhatItBuildsOn(t *testing.T) {
