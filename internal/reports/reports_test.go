@@ -263,7 +263,7 @@ func TestAnErrorOfReadingIsNoRefusal(t *testing.T) {
 
 // A report of a million records takes no more memory than a small one.
 func TestMemoryDoesNotGrowWithTheRecords(t *testing.T) {
-	rows := 50_000
+	rows := 20_000
 	if os.Getenv("GATEPOST_FULL") != "" {
 		rows = 1_000_000
 	}

@@ -75,6 +75,9 @@ var (
 func (r *reader) field(name, value string) {
 	p := r.report
 	lower := strings.ToLower(name)
+	if encoded := strings.HasPrefix(lower, "dkim-canonicalized-"); !encoded {
+		value = clip(value, 2*r.o.TextBytes) // before it is worked on; r.text says that it was too long
+	}
 	switch lower {
 	case "authentication-results":
 		r.add(name, &p.AuthenticationResults, r.text(name, value))
@@ -96,7 +99,7 @@ func (r *reader) field(name, value string) {
 		}
 		return
 	}
-	if unfold(value) == "" {
+	if strings.TrimSpace(value) == "" {
 		return // as good as absent
 	}
 	key := lower
@@ -277,9 +280,15 @@ func (r *reader) spfRecord(value string) SPFRecord {
 func (r *reader) base64(name, value string) []byte {
 	limit := max(r.o.BodyBytes, r.o.TextBytes)
 	out, ok := fromBase64([]byte(value))
-	if digits := strings.ReplaceAll(unfold(value), " ", ""); !ok || len(digits)%4 != 0 { // a text without signs, such as "hello", has no padding
+	digits := 0
+	for _, c := range []byte(value) {
+		if c > ' ' {
+			digits++
+		}
+	}
+	if !ok || digits%4 != 0 { // a text without signs, such as "hello", has no padding
 		r.warn("%s is not in base64: kept as it came", name)
-		out = []byte(unfold(value))
+		out = []byte(unfold(clip(value, 2*limit)))
 	}
 	if len(out) > limit {
 		r.warn("%s has %d bytes: the first %d of them are kept", name, len(out), limit)

@@ -273,7 +273,7 @@ func (r *reader) readOriginal() {
 }
 
 // setOriginalHeader takes a header, and what it says.
-func (p *Report) setOriginalHeader(h message.Header) {
+func (r *Report) setOriginalHeader(h message.Header) {
 	var b strings.Builder
 	for i, f := range h {
 		if i == 0 && strings.HasPrefix(f.Raw, "From ") { // whoever reads it next would take it for the line of an mbox
@@ -281,14 +281,14 @@ func (p *Report) setOriginalHeader(h message.Header) {
 		}
 		b.WriteString(f.Raw)
 	}
-	p.OriginalHeader = b.String()
-	p.AuthorDomain = h.Author().Domain
-	p.Subject, p.MessageID = "", ""
+	r.OriginalHeader = b.String()
+	r.AuthorDomain = h.Author().Domain
+	r.Subject, r.MessageID = "", ""
 	if f, ok := h.First("Subject"); ok {
-		p.Subject = clip(clean(decodeWords(unfold(clip(f.Value(), 4<<10)))), 1<<10)
+		r.Subject = clip(clean(decodeWords(unfold(clip(f.Value(), 4<<10)))), 1<<10)
 	}
 	if f, ok := h.First("Message-ID"); ok {
-		p.MessageID = clip(clean(messageID(clip(f.Value(), 4<<10))), 1<<10)
+		r.MessageID = clip(clean(messageID(clip(f.Value(), 4<<10))), 1<<10)
 	}
 }
 

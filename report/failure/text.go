@@ -60,11 +60,13 @@ func speaksOfFailure(lower string) bool {
 // fromLines reads lines of label and value, up to the header that some quote below a line of dashes. It returns what stands above that.
 func (r *reader) fromLines(text string) string {
 	aligned := map[string]string{}
+	dashed := 0
 	for rest := text; rest != ""; {
 		var line string
 		at := len(text) - len(rest)
 		line, rest, _ = strings.Cut(rest, "\n")
-		if r.original == nil && isDashed(line) {
+		if r.original == nil && dashed < 20 && isDashed(line) {
+			dashed++
 			if quoted := quotedHeader(rest); quoted != nil {
 				r.original = &entity{place: "the text", content: quoted}
 				text = text[:at]

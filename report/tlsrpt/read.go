@@ -6,14 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-	"unicode/utf8"
-
-	"github.com/gatepost-mail/gatepost/dns"
 )
 
 // Read reads the JSON of one report as it streams in, and keeps no more of it than [Options] lets. The error is [ErrNoReport], a
@@ -44,8 +39,8 @@ func Read(src io.Reader, o Options) (*Report, error) {
 	var single Policy // of drafts of RFC 8460, whose report has one policy only, not in a list
 	has := false
 	err = r.object(func(key string) error {
-		switch squeeze(key) {
-		case "policy", "summary", "failuredetails":
+		switch known(key) {
+		case "policy", "summary", "failure-details":
 			has = true
 			return r.policyMember(&single, top, "the report", key)
 		}
@@ -104,6 +99,15 @@ func (r *reader) member(o *object, place, name string) (bool, error) {
 	return true, nil
 }
 
+// standard are the names of RFC 8460 4.4.
+var standard = map[string]bool{
+	"organization-name": true, "date-range": true, "start-datetime": true, "end-datetime": true, "contact-info": true, "report-id": true,
+	"policies": true, "policy": true, "policy-type": true, "policy-string": true, "policy-domain": true, "mx-host": true,
+	"summary": true, "total-successful-session-count": true, "total-failure-session-count": true, "failure-details": true,
+	"result-type": true, "sending-mta-ip": true, "receiving-mx-hostname": true, "receiving-mx-helo": true, "receiving-ip": true,
+	"failed-session-count": true, "additional-information": true, "failure-reason-code": true,
+}
+
 // names are those of RFC 8460 4.4, by how they look without hyphens, and others that are seen in their place.
 var names = func() map[string]string {
 	m := map[string]string{
@@ -112,10 +116,7 @@ var names = func() map[string]string {
 		"failurereason": "failure-reason-code", "failureerrorcode": "failure-reason-code", "receivingmxhostname": "receiving-mx-hostname",
 		"organisationname": "organization-name", "totalsuccessfulsessions": "total-successful-session-count",
 	}
-	for _, name := range []string{"organization-name", "date-range", "start-datetime", "end-datetime", "contact-info", "report-id", "policies", "policy",
-		"policy-type", "policy-string", "policy-domain", "mx-host", "summary", "total-successful-session-count", "total-failure-session-count",
-		"failure-details", "result-type", "sending-mta-ip", "receiving-mx-hostname", "receiving-mx-helo", "receiving-ip", "failed-session-count",
-		"additional-information", "failure-reason-code"} {
+	for name := range standard {
 		m[squeeze(name)] = name
 	}
 	return m
@@ -125,12 +126,22 @@ func squeeze(key string) string {
 	if len(key) > 100 {
 		return ""
 	}
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(key))
+	return strings.ToLower(separators.Replace(key))
+}
+
+var separators = strings.NewReplacer("-", "", "_", "", " ", "")
+
+// known is the standard's name of a member, or empty.
+func known(key string) string {
+	if standard[key] {
+		return key
+	}
+	return names[squeeze(key)]
 }
 
 // name is the standard's name of a member; other spellings are warned about. It is empty for one that is not known.
 func (r *reader) name(place, key string) string {
-	name := names[squeeze(key)]
+	name := known(key)
 	if name == "" {
 		r.warn("%s: unknown member %.60q: left out", place, key)
 	} else if name != key {
@@ -265,7 +276,7 @@ func (r *reader) policyMember(p *Policy, within *object, place, key string) erro
 			return r.skip()
 		}
 		err = r.objectOr(place, name, func(key string) error {
-			if sub := names[squeeze(key)]; sub == "policy" || sub == "summary" || sub == "failure-details" {
+			if sub := known(key); sub == "policy" || sub == "summary" || sub == "failure-details" {
 				r.warn("%s: %s within %s: left out", place, sub, name)
 				return r.skip()
 			}
@@ -274,7 +285,7 @@ func (r *reader) policyMember(p *Policy, within *object, place, key string) erro
 	case "failure-details":
 		var sum int64
 		n := 0
-		err = r.listOr(place, name, func() error { n++; return r.failure(p, &sum, fmt.Sprintf("%s, failure %d", place, n)) })
+		err = r.listOr(place, name, func() error { n++; return r.failure(p, &sum, place+", failure "+strconv.Itoa(n)) })
 		within.sum, within.hasDetails = sum, n > 0
 	case "policy-type":
 		if p.Type, err = r.string1(place, name); err == nil {
@@ -380,192 +391,6 @@ func (r *reader) failureMember(f *Failure, within *object, place, key string) er
 	return nil
 }
 
-// string1 takes a string; null is an empty one.
-func (r *reader) string1(place, name string) (string, error) {
-	c, err := r.peek()
-	if err != nil {
-		return "", err
-	}
-	if c == '{' || c == '[' {
-		r.warn("%s: %s is no string: left out", place, name)
-		return "", r.skip()
-	}
-	text, quoted, err := r.scalar()
-	switch {
-	case err != nil:
-		return "", err
-	case !quoted && (text == "null" || text == "None"):
-		return "", nil
-	case !quoted:
-		r.warn("%s: %s is no string", place, name)
-	case r.cut:
-		r.warn("%s: %s has more than %d bytes: the rest is left out", place, name, r.o.TextBytes)
-	}
-	return r.fit(text), nil
-}
-
-// fit makes text fit to keep.
-func (r *reader) fit(text string) string { return clip(clean(strings.TrimSpace(text)), r.o.TextBytes) }
-
-// strings takes a list of strings. An object in it is kept as JSON, which some put there.
-func (r *reader) strings(place, name string) ([]string, error) {
-	var list []string
-	err := r.listOr(place, name, func() error {
-		c, err := r.peek()
-		if err != nil {
-			return err
-		}
-		var text string
-		if c == '{' || c == '[' {
-			r.warn("%s: %s holds JSON", place, name)
-			if text, err = r.raw(); err != nil {
-				return err
-			}
-		} else {
-			var quoted bool
-			if text, quoted, err = r.scalar(); err != nil {
-				return err
-			}
-			if quoted && strings.HasPrefix(strings.TrimSpace(text), "{") {
-				r.warn("%s: %s holds JSON", place, name)
-			}
-			if quoted && r.cut {
-				r.warn("%s: %s has a text of more than %d bytes: the rest is left out", place, name, r.o.TextBytes)
-			}
-			if !quoted && text == "null" {
-				return nil
-			}
-		}
-		for line := range strings.Lines(text) {
-			if line = r.fit(line); line == "" {
-				continue
-			}
-			if len(list) == r.o.Values {
-				r.warn("%s: %s has more than %d values: the rest is left out", place, name, r.o.Values)
-				return nil
-			}
-			list = append(list, line)
-		}
-		return nil
-	})
-	return list, err
-}
-
-// raw takes a value as it is written.
-func (r *reader) raw() (string, error) {
-	var b strings.Builder
-	depth := 0
-	inString, escaped := false, false
-	for {
-		c, err := r.next()
-		if err != nil {
-			return "", err
-		}
-		if b.Len() < r.o.TextBytes && c >= ' ' {
-			b.WriteByte(c)
-		}
-		switch {
-		case escaped:
-			escaped = false
-		case inString && c == '\\':
-			escaped = true
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; r.depth+depth > r.max {
-				return "", r.fail("values within values, too deep")
-			}
-		case c == '}' || c == ']':
-			if depth--; depth == 0 {
-				return strings.ToValidUTF8(b.String(), "\ufffd"), nil
-			}
-		}
-	}
-}
-
-// count takes a number of sessions, in whichever way it is written.
-func (r *reader) count(place, name string) (int64, error) {
-	c, err := r.peek()
-	if err != nil {
-		return 0, err
-	}
-	if c == '{' || c == '[' {
-		r.warn("%s: %s is no number: taken for 0", place, name)
-		return 0, r.skip()
-	}
-	text, quoted, err := r.scalar()
-	if err != nil {
-		return 0, err
-	}
-	text = strings.TrimSpace(text)
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
-		if quoted {
-			r.warn("%s: %s is a string", place, name)
-		}
-		return n, nil
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(f) || f < 0 || f > 1<<53 {
-		r.warn("%s: %s is %.40q: taken for 0", place, name, text)
-		return 0, nil
-	}
-	r.warn("%s: %s is %.40q, no whole number", place, name, text)
-	return int64(f), nil
-}
-
-// word is in lower case if it is known, and as it came if not.
-func (r *reader) word(place, name, text string, known []string) string {
-	if lower := strings.ToLower(text); slices.Contains(known, lower) {
-		return lower
-	}
-	if text != "" {
-		r.warn("%s: %s %.60q is not known: kept as it came", place, name, text)
-	}
-	return text
-}
-
-func (r *reader) domain(place, name, text string) string {
-	if domain, err := dns.ToASCII(text); err == nil && domain != "" {
-		return domain
-	}
-	r.warn("%s: %s %.100q is no domain: kept as it came", place, name, text)
-	return text
-}
-
-func (r *reader) ip(place, name, text string) netip.Addr {
-	ip, err := netip.ParseAddr(strings.Trim(text, "[] "))
-	if err != nil {
-		r.warn("%s: %s %.60q is no address: left out", place, name, text)
-		return netip.Addr{}
-	}
-	return ip.Unmap().WithZone("")
-}
-
-// date reads a date of RFC 3339, or what is written in its place.
-func (r *reader) date(name, text string) time.Time {
-	upper := strings.ToUpper(text)
-	if t, err := time.Parse(time.RFC3339Nano, upper); err == nil && t.UTC().Year() >= 1970 && t.UTC().Year() < 9999 {
-		return t.UTC()
-	}
-	r.warn("%s %.60q is not in the form of RFC 3339", name, text)
-	day := time.Duration(0)
-	if strings.Contains(upper, "T24:00:00") { // a day's end, as drafts of RFC 8460 had it
-		upper, day = strings.Replace(upper, "T24:", "T00:", 1), 24*time.Hour
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700",
-		"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05-0700", "2006-01-02T15:04Z07:00", "2006-01-02", "2006-01-02Z"} {
-		if t, err := time.Parse(layout, upper); err == nil && t.Year() >= 1970 && t.Year() < 9998 {
-			return t.Add(day).UTC()
-		}
-	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 && n < 1<<36 {
-		return time.Unix(n, 0).UTC()
-	}
-	r.warn("%s %.60q is no date: left out", name, text)
-	return time.Time{}
-}
-
 // judge adds warnings about what a report must have and this one has not.
 func (r *reader) judge() {
 	p := r.report
@@ -581,25 +406,4 @@ func (r *reader) judge() {
 	if !p.Begin.IsZero() && p.End.Before(p.Begin) && !p.End.IsZero() {
 		r.warn("the report ends before it begins")
 	}
-}
-
-// clean makes valid UTF-8 without control characters: each of what is not stands as U+FFFD.
-func clean(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c >= 0x7f && c < 0xa0 {
-			return utf8.RuneError
-		}
-		return c
-	}, s)
-}
-
-// clip cuts s to n bytes at most, and not within a character.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return strings.TrimSpace(s[:n])
 }

@@ -78,6 +78,8 @@ var protocols = map[string][]string{
 	"authres": nil,
 
 	"report/aggregate": nil,
+	"report/failure":   nil,
+	"report/tlsrpt":    nil,
 }
 
 func TestAProtocolImportsDNSMessageAndWhatItBuildsOn(t *testing.T) {
