@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"fields":    fields,
 			"columns":   columns,
 			"listen":    listenOn,
+			"wrapped":   wrapped,
 			"remember":  remember,
 		},
 	})
