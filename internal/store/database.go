@@ -3,62 +3,126 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"iter"
 )
 
 // A database is what engines share: SQL that all of them know. Placeholders are written $1, times are microseconds since 1970,
 // texts are clean.
 type database struct {
-	write   *sql.DB // transactions in it have the only right to write
-	read    *sql.DB
-	ready   func() error      // nil if what is written now will be found again
-	explain func(error) error // says in whose words the engine speaks what went wrong and how to mend it
+	engine
+	write *sql.DB // transactions in it have the right to write
+	read  *sql.DB
 
 	observations int64 // that a day may have
-
-	decision, again, observation *sql.Stmt // of write
 }
 
-func (d *database) prepare(ctx context.Context) (err error) {
-	if d.decision, err = d.write.PrepareContext(ctx, insertDecision); err != nil {
-		return err
+// An engine is what is one database's own beneath the SQL that all share.
+type engine interface {
+	// ready is nil if what is written now will be found again.
+	ready() error
+
+	// explain says in whose words the engine speaks what went wrong and how to mend it.
+	explain(error) error
+
+	// begin starts a transaction that may write.
+	begin(ctx context.Context) (*transaction, error)
+
+	// again tells whether a transaction that failed so was only in another's way, and would succeed a second time.
+	again(error) bool
+
+	// run is the context that a transaction's statements are given, where its own is asked between the rows.
+	run(ctx context.Context) context.Context
+
+	// insert adds new rows to a table, in bulk. What a row is in may be used for the next.
+	insert(ctx context.Context, tx *transaction, table string, columns []string, rows iter.Seq2[[]any, error]) error
+
+	// counting begins to count in the rows of observations.
+	counting(ctx context.Context, tx *transaction, counts []Count, level func(day int64) int) (counting, error)
+
+	// months sees to it that there is where to put rows.
+	months(ctx context.Context, needs []need) error
+
+	// dropMonths drops what is all of days before one, where that is quicker than to delete the rows.
+	dropMonths(ctx context.Context, table string, before int64) error
+
+	// pruneObservations is the statement that deletes some of those before a day.
+	pruneObservations() string
+
+	close() error
+}
+
+// A need is where rows are to be put: in a table, of days since 1970.
+type need struct {
+	table string
+	days  []int64
+}
+
+// A transaction is one that writes.
+type transaction struct {
+	*sql.Tx
+	conn    *sql.Conn // that it runs on, where the engine has more to say to it than database/sql knows
+	release func()    // of what else the engine holds for it
+}
+
+// end undoes what was not committed, and gives the connection back.
+func (tx *transaction) end() {
+	tx.Rollback() // does nothing after Commit
+	if tx.conn != nil {
+		tx.conn.Close()
+		tx.release()
 	}
-	if d.again, err = d.write.PrepareContext(ctx, countAgain); err != nil {
-		return err
-	}
-	d.observation, err = d.write.PrepareContext(ctx, insertObservation)
-	return err
 }
 
 // Close ends the use of the store.
 func (d *database) Close() error {
+	err := d.close()
 	if d.read != d.write {
 		d.read.Close()
 	}
-	return d.write.Close()
+	return errors.Join(err, d.write.Close())
 }
 
-// change runs one transaction. A step that fails undoes all.
-func (d *database) change(ctx context.Context, steps func(*sql.Tx) error) error {
+// attempts is how often a transaction is tried that others are in the way of.
+const attempts = 5
+
+// change runs one transaction. A step that fails undoes all. Steps may run several times, the last of which counts.
+func (d *database) change(ctx context.Context, steps func(*transaction) error, needs ...need) error {
 	if err := d.ready(); err != nil {
 		return err
 	}
-	tx, err := d.write.BeginTx(ctx, nil)
+	for attempt := 1; ; attempt++ {
+		err := d.attempt(ctx, steps, needs)
+		if err == nil {
+			return nil
+		}
+		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) { // the engine has other words for it
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
+		if ctx.Err() != nil || attempt == attempts || !d.again(err) {
+			return d.explain(err)
+		}
+	}
+}
+
+func (d *database) attempt(ctx context.Context, steps func(*transaction) error, needs []need) error {
+	if err := d.months(ctx, needs); err != nil {
+		return err
+	}
+	tx, err := d.begin(ctx)
 	if err != nil {
-		return d.explain(err)
+		return err
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer tx.end()
 	if err := steps(tx); err != nil {
-		return d.explain(err)
+		return err
 	}
-	if err := tx.Commit(); err != nil {
-		return d.explain(err)
-	}
-	return nil
+	return tx.Commit()
 }
 
 // take raises a counter within a transaction and gives its new value.
-func take(ctx context.Context, tx *sql.Tx, counter string, n int64) (int64, error) {
+func take(ctx context.Context, tx *transaction, counter string, n int64) (int64, error) {
 	var value int64
 	err := tx.QueryRowContext(ctx, `UPDATE counters SET value = value + $1 WHERE name = $2 RETURNING value`, n, counter).Scan(&value)
 	if err != nil {

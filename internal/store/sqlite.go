@@ -56,16 +56,13 @@ func connectSQLite(ctx context.Context, path string, o Options) (_ *database, er
 	if err := fileSQLite(path, o.Create); err != nil {
 		return nil, err
 	}
-	d := &database{observations: int64(cmp.Or(o.Observations, DefaultObservations)), explain: func(err error) error {
-		if errors.Is(err, ErrNoException) {
-			return err
-		}
-		return fmt.Errorf("store %s: %w", path, explainSQLite(err))
-	}}
+	e := &sqliteEngine{path: path}
+	d := &database{engine: e, observations: int64(cmp.Or(o.Observations, DefaultObservations))}
 	if d.write, err = sql.Open("sqlite", dsn(path, "immediate")); err != nil {
 		return nil, err
 	}
 	d.write.SetMaxOpenConns(1)
+	e.write = d.write
 	if d.read, err = sql.Open("sqlite", dsn(path, "deferred")); err != nil {
 		d.write.Close()
 		return nil, err
@@ -85,21 +82,34 @@ func connectSQLite(ctx context.Context, path string, o Options) (_ *database, er
 	if err := migrate(ctx, tables, o.Create); err != nil {
 		return nil, err
 	}
-	if err := d.prepare(ctx); err != nil {
+	if e.opened, err = os.Stat(path); err != nil {
 		return nil, err
-	}
-	opened, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	d.ready = func() error {
-		if now, err := os.Stat(path); err != nil || !os.SameFile(opened, now) {
-			return fmt.Errorf("store %s: %w", path, errMoved)
-		}
-		return nil
 	}
 	return d, nil
 }
+
+// A sqliteEngine is one file.
+type sqliteEngine struct {
+	path   string
+	opened fs.FileInfo // of the file that was opened
+	write  *sql.DB
+}
+
+func (s *sqliteEngine) ready() error {
+	if now, err := os.Stat(s.path); err != nil || !os.SameFile(s.opened, now) {
+		return fmt.Errorf("store %s: %w", s.path, errMoved)
+	}
+	return nil
+}
+
+func (s *sqliteEngine) explain(err error) error {
+	if err == nil || errors.Is(err, ErrNoException) {
+		return err
+	}
+	return fmt.Errorf("store %s: %w", s.path, explainSQLite(err))
+}
+
+func (s *sqliteEngine) close() error { return nil }
 
 // fileSQLite looks whether there is a file that can be a store, and makes an empty one if it may: one that not everybody may read.
 func fileSQLite(path string, create bool) error {
@@ -178,8 +188,8 @@ func explainSQLite(err error) error {
 	return &sqliteError{text: fmt.Sprintf("%s (SQLite %d)", advice, engine.Code()), err: err}
 }
 
-// broken tells whether it is better to open the store anew than to go on with it.
-func broken(err error) bool {
+// brokenSQLite tells whether it is better to open the store anew than to go on with it.
+func brokenSQLite(err error) bool {
 	if errors.Is(err, errMoved) {
 		return true
 	}
