@@ -118,8 +118,16 @@ func (d *database) attempt(ctx context.Context, steps func(*transaction) error, 
 	if err := steps(tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return &commitError{err}
+	}
+	return nil
 }
+
+// A commitError is one after which nobody knows whether the transaction was committed.
+type commitError struct{ error }
+
+func (e *commitError) Unwrap() error { return e.error }
 
 // take raises a counter within a transaction and gives its new value.
 func take(ctx context.Context, tx *transaction, counter string, n int64) (int64, error) {

@@ -174,6 +174,13 @@ func (d *database) migratePostgres(ctx context.Context, create bool) error {
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(lockTables)); err != nil {
 		return err
 	}
+	var may sql.NullBool
+	if err := tx.QueryRowContext(ctx, `SELECT has_schema_privilege(current_schema(), 'CREATE')`).Scan(&may); err != nil {
+		return err
+	}
+	if !may.Bool {
+		return errors.New(advicePostgres["42501"])
+	}
 	return migrate(ctx, tables, true)
 }
 

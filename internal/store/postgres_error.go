@@ -131,13 +131,18 @@ func brokenPostgres(err error) bool {
 	return said.Code == "42P01" || said.Code == "42703" // a table or a column is missing
 }
 
-// again is so for a deadlock, and where a month was dropped after it had been seen.
+// again is so for a deadlock, where a month was dropped after it had been seen, and for a connection that the server had closed before
+// it was used; after a commit, who asked must find out what became of it.
 func (p *postgresEngine) again(err error) bool {
 	var said *pgconn.PgError
+	var commit *commitError
+	var refused *pgconn.ConnectError
 	if !errors.As(err, &said) {
-		return false
+		return lost(err) && !errors.As(err, &commit) && !errors.As(err, &refused)
 	}
 	switch {
+	case said.Code == "57P01":
+		return !errors.As(err, &commit) && !errors.As(err, &refused)
 	case said.Code == "40001" || said.Code == "40P01":
 		return true
 	case said.Code == "23514" && said.ConstraintName == "": // no partition for the row

@@ -98,7 +98,7 @@ func (s *Server) Database(t testing.TB) string {
 // Role makes a user with a password, who must give it.
 func (s *Server) Role(t testing.TB, name, password string) {
 	t.Helper()
-	s.Exec(t, "postgres", fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", name, password))
+	s.Exec(t, "postgres", fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s' IN ROLE secret", name, password))
 }
 
 // Exec runs statements in a database, as the superuser.
@@ -182,7 +182,7 @@ func begin() (*Server, error) {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	return s, nil
+	return s, s.exec(context.Background(), "postgres", "CREATE ROLE secret")
 }
 
 // What a server of a test needs beside its defaults. It writes to the disk when it says that it did.
@@ -194,10 +194,10 @@ autovacuum_naptime = 10min
 log_min_messages = warning
 `
 
-// Users whose name begins so need their password.
+// Members of the role secret need their password.
 const access = `
 local all all trust
-host all /^secret 127.0.0.1/32 scram-sha-256
+host all +secret 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 `
 
