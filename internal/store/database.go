@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/pressly/goose/v3"
 )
 
 // A database is what engines share: SQL that all of them know. Placeholders are written $1, times are microseconds since 1970,
@@ -49,6 +51,22 @@ type engine interface {
 
 	// pruneObservations is the statement that deletes some of those before a day.
 	pruneObservations() string
+
+	// steps are the migrations of a database.
+	steps(*sql.DB) (*goose.Provider, error)
+
+	// tables are those of the store, with their columns.
+	tables(ctx context.Context, q querier) ([]table, error)
+
+	// snapshot begins a transaction that reads what was there at one moment.
+	snapshot(ctx context.Context, db *sql.DB) (*sql.Tx, error)
+
+	// hold keeps everybody else from writing into tables until the transaction ends.
+	hold(ctx context.Context, tx *transaction, all []table) error
+
+	// empty deletes all rows of tables; filled is called when others are in them, numbers and all.
+	empty(ctx context.Context, tx *transaction, all []table) error
+	filled(ctx context.Context, tx *transaction, all []table) error
 
 	close() error
 }

@@ -150,16 +150,16 @@ func suits(version int, written, encoding string) error {
 
 // migratePostgres brings the tables up to date, or without create tells why they are not. Of several processes one does it.
 func (d *database) migratePostgres(ctx context.Context, create bool) error {
-	tables, err := provider(goose.DialectPostgres, "postgres", d.write)
+	tables, err := d.steps(d.write)
 	if err != nil {
 		return err
 	}
-	var there bool // goose would make its table, where there is none
-	if err := d.write.QueryRowContext(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there); err != nil {
+	there, err := isThere(ctx, d.write)
+	if err != nil {
 		return err
 	}
 	if !there && !create {
-		return fmt.Errorf("%w in this database; \"gatepost serve\" makes it, --store names another", ErrNotThere)
+		return errNotInDatabase
 	}
 	if there {
 		if err := migrate(ctx, tables, false); !create || !errors.Is(err, ErrOlder) {
@@ -182,6 +182,18 @@ func (d *database) migratePostgres(ctx context.Context, create bool) error {
 		return errors.New(advicePostgres["42501"])
 	}
 	return migrate(ctx, tables, true)
+}
+
+var errNotInDatabase = fmt.Errorf("%w in this database; \"gatepost serve\" makes it, --store names another", ErrNotThere)
+
+// isThere tells whether there are tables. To ask goose would make its own.
+func isThere(ctx context.Context, db *sql.DB) (there bool, err error) {
+	err = db.QueryRowContext(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there)
+	return there, err
+}
+
+func (p *postgresEngine) steps(db *sql.DB) (*goose.Provider, error) {
+	return provider(goose.DialectPostgres, "postgres", db)
 }
 
 func (p *postgresEngine) ready() error { return nil }

@@ -49,15 +49,38 @@ func openSQLite(ctx context.Context, path string, o Options) (Store, error) {
 }
 
 func connectSQLite(ctx context.Context, path string, o Options) (_ *database, err error) {
-	path, err = filepath.Abs(path)
+	d, err := poolsSQLite(path, o.Create)
 	if err != nil {
 		return nil, err
 	}
-	if err := fileSQLite(path, o.Create); err != nil {
+	defer func() {
+		if err != nil {
+			d.Close()
+			err = explainSQLite(err)
+		}
+	}()
+	d.observations = int64(cmp.Or(o.Observations, DefaultObservations))
+	tables, err := d.steps(d.write)
+	if err != nil {
+		return nil, err
+	}
+	return d, migrate(ctx, tables, o.Create)
+}
+
+// poolsSQLite are the connections to a file, whatever is in it.
+func poolsSQLite(path string, create bool) (*database, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := fileSQLite(path, create); err != nil {
 		return nil, err
 	}
 	e := &sqliteEngine{path: path}
-	d := &database{engine: e, observations: int64(cmp.Or(o.Observations, DefaultObservations))}
+	if e.opened, err = os.Stat(path); err != nil {
+		return nil, err
+	}
+	d := &database{engine: e}
 	if d.write, err = sql.Open("sqlite", dsn(path, "immediate")); err != nil {
 		return nil, err
 	}
@@ -69,22 +92,6 @@ func connectSQLite(ctx context.Context, path string, o Options) (_ *database, er
 	}
 	d.read.SetMaxOpenConns(4)
 	d.read.SetMaxIdleConns(1)
-	defer func() {
-		if err != nil {
-			d.Close()
-			err = explainSQLite(err)
-		}
-	}()
-	tables, err := provider(goose.DialectSQLite3, "sqlite", d.write)
-	if err != nil {
-		return nil, err
-	}
-	if err := migrate(ctx, tables, o.Create); err != nil {
-		return nil, err
-	}
-	if e.opened, err = os.Stat(path); err != nil {
-		return nil, err
-	}
 	return d, nil
 }
 
@@ -107,6 +114,10 @@ func (s *sqliteEngine) explain(err error) error {
 		return err
 	}
 	return fmt.Errorf("store %s: %w", s.path, explainSQLite(err))
+}
+
+func (s *sqliteEngine) steps(db *sql.DB) (*goose.Provider, error) {
+	return provider(goose.DialectSQLite3, "sqlite", db)
 }
 
 func (s *sqliteEngine) close() error { return nil }
@@ -145,11 +156,14 @@ func reason(err error) error {
 
 // dsn is the driver's word for a file. All its connections begin with the pragmas.
 func dsn(path, lock string) string {
+	return fileURL(path, url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": pragmas})
+}
+
+func fileURL(path string, q url.Values) string {
 	p := filepath.ToSlash(path)
 	if !strings.HasPrefix(p, "/") { // C:/…
 		p = "/" + p
 	}
-	q := url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": pragmas}
 	u := url.URL{Scheme: "file", Path: p, RawQuery: q.Encode()}
 	return u.String()
 }

@@ -34,7 +34,10 @@ type Server struct {
 	dir  string
 	port int
 
+	databases atomic.Int64 // made so far
+
 	mu    sync.Mutex
+	free  []string       // databases that no test has
 	stdin io.WriteCloser // of the shell around the server
 	ended chan struct{}
 }
@@ -43,10 +46,9 @@ var (
 	shared     *Server
 	sharedErr  error
 	sharedOnce sync.Once
-	databases  atomic.Int64
 )
 
-// Database makes an empty database on the server that the test program shares, and gives its address. It is dropped when the test ends.
+// Database gives the address of an empty database on the server that the test program shares. It is the test's until that ends.
 func Database(t testing.TB) string {
 	t.Helper()
 	return Shared(t).Database(t)
@@ -84,15 +86,34 @@ func (s *Server) Address(user, database string) string {
 // Port is where the server listens, on 127.0.0.1.
 func (s *Server) Port() int { return s.port }
 
-// Database makes an empty database, and gives its address. It is dropped when the test ends.
+// Database gives the address of an empty database, which is the test's until it ends.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("test%d", databases.Add(1))
-	s.Exec(t, "postgres", "CREATE DATABASE "+name)
-	t.Cleanup(func() { // the server may be gone
-		_ = s.exec(context.Background(), "postgres", "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
-	})
+	s.mu.Lock()
+	name := ""
+	if n := len(s.free); n > 0 {
+		name, s.free = s.free[n-1], s.free[:n-1]
+	}
+	s.mu.Unlock()
+	if name == "" {
+		name = fmt.Sprintf("test%d", s.databases.Add(1))
+		s.Exec(t, "postgres", "CREATE DATABASE "+name)
+	}
+	t.Cleanup(func() { s.empty(name) })
 	return s.Address("postgres", name)
+}
+
+// empty makes a database fit for another test: to drop it would take several times as long, since PostgreSQL writes everything to the
+// disk before that.
+func (s *Server) empty(name string) {
+	err := s.exec(context.Background(), name,
+		"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+		"DROP SCHEMA IF EXISTS public CASCADE", "CREATE SCHEMA public AUTHORIZATION pg_database_owner", "GRANT USAGE ON SCHEMA public TO PUBLIC")
+	if err == nil { // the server may be gone
+		s.mu.Lock()
+		s.free = append(s.free, name)
+		s.mu.Unlock()
+	}
 }
 
 // Role makes a user with a password, who must give it.
