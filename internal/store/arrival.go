@@ -53,7 +53,40 @@ type Report struct {
 	Warnings   []string
 	Document   json.RawMessage // the report as gatepost reports parse prints it, without the records of an aggregate report
 
-	Rows iter.Seq2[Row, error] // of an aggregate report; may be gone through several times
+	Rows    iter.Seq2[Row, error] // of an aggregate report; may be gone through several times
+	TLS     []TLSPolicy           // of a TLS report
+	Failure *FailedMessage        // of a failure report
+}
+
+// A TLSPolicy is what a TLS report tells of one policy (RFC 8460 4.4).
+type TLSPolicy struct {
+	Domain     string // the policy domain
+	Type       string // sts, tlsa, no-policy-found
+	Successful int64  // sessions
+	Failed     int64
+	Failures   []TLSFailure
+}
+
+// A TLSFailure is one of a policy's failure details.
+type TLSFailure struct {
+	Result      string // RFC 8460 4.3
+	SendingIP   string
+	ReceivingIP string
+	ReceivingMX string
+	Helo        string
+	Sessions    int64
+	Reason      string // the failure reason code
+	Information string
+}
+
+// A FailedMessage is what a failure report tells of the message (RFC 9991, 6591 3).
+type FailedMessage struct {
+	Arrived        time.Time
+	SourceIP       netip.Addr
+	AuthorDomain   string
+	AuthFailure    string
+	Alignment      string
+	DeliveryResult string
 }
 
 // A Row is a record of an aggregate report. Results are in lower case; one that no standard knows is as it came.
@@ -100,10 +133,12 @@ const (
 	ReportNew         = "new"
 	ReportKnown       = "known"
 	ReportConflicting = "conflicting" // new, but the same reporter, id, domain and period were there with another content
+	ReportChanged     = "changed"     // read again, and not as before
 )
 
 // An Added is what became of an Arrival.
 type Added struct {
 	Known   bool     // the very bytes had been there before
-	Reports []string // of each of its reports: new, known or conflicting
+	Reports []string // of each of its reports: new, known or conflicting; of what was read again, changed as well
+	Removed int      // reports that are there no longer once it was read again
 }

@@ -50,7 +50,7 @@ func (d *database) AddBatch(ctx context.Context, b Batch) error {
 			}
 		}
 		return ctx.Err()
-	}, need{"observations", daysOf(b.Counts)})
+	}, need{"observations", daysIn(b.Counts)})
 	if errors.Is(err, errKnown) {
 		return nil
 	}

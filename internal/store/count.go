@@ -86,7 +86,7 @@ func (d *database) addCounts(ctx, run context.Context, tx *transaction, counts [
 // begin looks how many rows the days have. From then on no other transaction changes that: writing a day's number takes hold of
 // it, in the order of days so that two do not wait for each other.
 func (c *counter) begin(ctx context.Context, tx *transaction, counts []Count) (before map[int64]int64, err error) {
-	for _, day := range daysOf(counts) {
+	for _, day := range daysIn(counts) {
 		var rows int64
 		if err := tx.QueryRowContext(ctx, beginDay, day).Scan(&rows); err != nil {
 			return nil, err
@@ -96,8 +96,8 @@ func (c *counter) begin(ctx context.Context, tx *transaction, counts []Count) (b
 	return maps.Clone(c.rows), nil
 }
 
-// daysOf gives each day once, in their order.
-func daysOf(counts []Count) []int64 {
+// daysIn gives each day once, in their order.
+func daysIn(counts []Count) []int64 {
 	all := map[int64]bool{}
 	for i := range counts {
 		all[days(counts[i].Day)] = true

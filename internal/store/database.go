@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/netip"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/pressly/goose/v3"
 )
 
@@ -18,6 +20,25 @@ type database struct {
 	read  *sql.DB
 
 	observations int64 // that a day may have
+
+	bulk   bulkWriter
+	packer packer
+	known  known
+}
+
+// What is known to be in the store saves asking for it. Nothing of it is ever deleted.
+type known struct {
+	names     *lru.Cache[string, int64] // "texts:" or "domains:", and the name
+	facets    *lru.Cache[int64, struct{}]
+	addresses *lru.Cache[netip.Addr, struct{}]
+}
+
+func newKnown() known {
+	var k known // the sizes are in order
+	k.names, _ = lru.New[string, int64](4096)
+	k.facets, _ = lru.New[int64, struct{}](1 << 15)
+	k.addresses, _ = lru.New[netip.Addr, struct{}](1 << 15)
+	return k
 }
 
 // An engine is what is one database's own beneath the SQL that all share.
@@ -42,6 +63,9 @@ type engine interface {
 
 	// counting begins to count in the rows of observations.
 	counting(ctx context.Context, tx *transaction, counts []Count, level func(day int64) int) (counting, error)
+
+	// alone keeps every other transaction that changes reports out until this one ends: what it finds stays so.
+	alone(ctx context.Context, tx *transaction) error
 
 	// months sees to it that there is where to put rows.
 	months(ctx context.Context, needs []need) error
@@ -99,7 +123,14 @@ func (d *database) Close() error {
 	if d.read != d.write {
 		d.read.Close()
 	}
-	return errors.Join(err, d.write.Close())
+	err = errors.Join(err, d.write.Close())
+	d.packer.close()
+	return err
+}
+
+// answers tells errors that are the store's own answer, and nothing that the engine says.
+func answers(err error) bool {
+	return err == nil || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark)
 }
 
 // attempts is how often a transaction is tried that others are in the way of.

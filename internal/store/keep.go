@@ -71,6 +71,25 @@ func tell(ctx context.Context, k *kept, order func(Store) error) error {
 	return err
 }
 
+func each[T any](ctx context.Context, k *kept, question func(Store) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		s, err := k.store(ctx)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		for v, err := range question(s) {
+			if err != nil && broken(err) {
+				k.drop(s)
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
 func (k *kept) AddBatch(ctx context.Context, b Batch) error {
 	return tell(ctx, k, func(s Store) error { return s.AddBatch(ctx, b) })
 }
@@ -80,21 +99,7 @@ func (k *kept) Decisions(ctx context.Context, f DecisionFilter) ([]Decision, err
 }
 
 func (k *kept) Observations(ctx context.Context, f ObservationFilter) iter.Seq2[Count, error] {
-	return func(yield func(Count, error) bool) {
-		s, err := k.store(ctx)
-		if err != nil {
-			yield(Count{}, err)
-			return
-		}
-		for n, err := range s.Observations(ctx, f) {
-			if err != nil && broken(err) {
-				k.drop(s)
-			}
-			if !yield(n, err) {
-				return
-			}
-		}
-	}
+	return each(ctx, k, func(s Store) iter.Seq2[Count, error] { return s.Observations(ctx, f) })
 }
 
 func (k *kept) Prune(ctx context.Context, r Retention, now time.Time) (bool, error) {

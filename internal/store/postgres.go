@@ -27,9 +27,10 @@ const (
 	postgresWriters = 4
 	postgresReaders = 8
 
-	// The advisory locks that processes take which change tables, and which add a month to one. ("gatepost" is their number.)
-	lockTables = 0x67617465706f7374
-	lockMonths = lockTables + 1
+	// The advisory locks that processes take which change tables, add a month to one, and change reports. ("gatepost" is their number.)
+	lockTables  = 0x67617465706f7374
+	lockMonths  = lockTables + 1
+	lockReports = lockTables + 2
 )
 
 // isPostgres tells whether an address names a PostgreSQL server.
@@ -104,7 +105,7 @@ func connectPostgres(ctx context.Context, address string) (*database, error) {
 		return nil, err
 	}
 	e := &postgresEngine{name: postgresName(address), known: map[month]bool{}}
-	d := &database{engine: e, write: postgresPool(c, postgresWriters), read: postgresPool(c, postgresReaders)}
+	d := &database{engine: e, write: postgresPool(c, postgresWriters), read: postgresPool(c, postgresReaders), bulk: arrays{}, known: newKnown()}
 	e.write = d.write
 	if err := suitable(ctx, d.write); err != nil {
 		d.Close()

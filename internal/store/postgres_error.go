@@ -40,7 +40,7 @@ var advicePostgres = map[string]string{
 }
 
 func (p *postgresEngine) explain(err error) error {
-	if err == nil || errors.Is(err, ErrNoException) {
+	if answers(err) {
 		return err
 	}
 	return fmt.Errorf("store %s: %w", p.name, explainPostgres(err))
@@ -131,7 +131,7 @@ func brokenPostgres(err error) bool {
 	return said.Code == "42P01" || said.Code == "42703" // a table or a column is missing
 }
 
-// again is so for a deadlock, where a month was dropped after it had been seen, and for a connection that the server had closed before
+// again is so for a deadlock, where another added the same, where a month was dropped after it had been seen, and for a connection that the server had closed before
 // it was used; after a commit, who asked must find out what became of it.
 func (p *postgresEngine) again(err error) bool {
 	var said *pgconn.PgError
@@ -143,7 +143,7 @@ func (p *postgresEngine) again(err error) bool {
 	switch {
 	case said.Code == "57P01":
 		return !errors.As(err, &commit) && !errors.As(err, &refused)
-	case said.Code == "40001" || said.Code == "40P01":
+	case said.Code == "40001" || said.Code == "40P01" || said.Code == "23505": // the last: another was the first to add the same
 		return true
 	case said.Code == "23514" && said.ConstraintName == "": // no partition for the row
 		p.mu.Lock()

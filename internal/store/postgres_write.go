@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,6 +60,50 @@ func lasting(ctx context.Context, while time.Duration) (context.Context, func())
 // run is the context itself: a server can be away in the middle of a statement.
 func (p *postgresEngine) run(ctx context.Context) context.Context { return ctx }
 
+func (p *postgresEngine) alone(ctx context.Context, tx *transaction) error {
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(lockReports))
+	return err
+}
+
+// arrays write rows as one statement with an array a column, which PostgreSQL takes apart: so it is one way to the server and back,
+// however many rows there are.
+type arrays struct{}
+
+func (arrays) ready(context.Context) error { return nil }
+
+func (arrays) write(ctx context.Context, tx *sql.Tx, b *bulk, values []any) error {
+	if len(values) == 0 {
+		return nil
+	}
+	width := len(b.columns)
+	columns, kinds := make([]any, width), make([]string, width)
+	for i := range columns {
+		switch values[i].(type) {
+		case []byte:
+			columns[i], kinds[i] = column[[]byte](values[i:], width), "bytea"
+		case string:
+			columns[i], kinds[i] = column[string](values[i:], width), "text"
+		case int:
+			columns[i], kinds[i] = column[int](values[i:], width), "bigint"
+		default:
+			columns[i], kinds[i] = column[int64](values[i:], width), "bigint"
+		}
+		kinds[i] = fmt.Sprintf("$%d::%s[]", i+1, kinds[i])
+	}
+	statement := fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM unnest(%s)", b.table, strings.Join(b.columns, ", "), strings.Join(kinds, ", "))
+	_, err := tx.ExecContext(ctx, statement+b.conflict(), columns...)
+	return err
+}
+
+// column is every width-th value.
+func column[T any](values []any, width int) []T {
+	all := make([]T, 0, len(values)/width+1)
+	for i := 0; i < len(values); i += width {
+		all = append(all, values[i].(T))
+	}
+	return all
+}
+
 func (p *postgresEngine) insert(ctx context.Context, tx *transaction, table string, columns []string, rows iter.Seq2[[]any, error]) error {
 	return tx.conn.Raw(func(driver any) error {
 		next, stop := iter.Pull2(rows)
@@ -73,11 +120,11 @@ func (p *postgresEngine) insert(ctx context.Context, tx *transaction, table stri
 type postgresCounting struct {
 	engine *postgresEngine
 	tx     *transaction
-	rows   map[place]*counted
+	rows   map[spot]*counted
 }
 
-// A place is where a row of observations is, but for its domain.
-type place struct {
+// A spot is where a row of observations is, but for its domain.
+type spot struct {
 	day  int64
 	hash hash
 }
@@ -97,15 +144,15 @@ type keys struct {
 	hashes  [][]byte
 }
 
-func (k *keys) add(domain string, p place) {
+func (k *keys) add(domain string, p spot) {
 	k.domains = append(k.domains, domain)
 	k.days = append(k.days, p.day)
 	k.hashes = append(k.hashes, p.hash[:])
 }
 
 func (p *postgresEngine) counting(ctx context.Context, tx *transaction, counts []Count, level func(int64) int) (counting, error) {
-	c := &postgresCounting{engine: p, tx: tx, rows: map[place]*counted{}}
-	asked := map[place]string{}
+	c := &postgresCounting{engine: p, tx: tx, rows: map[spot]*counted{}}
+	asked := map[spot]string{}
 	var k keys
 	var bytes []byte
 	for i := range counts {
@@ -113,7 +160,7 @@ func (p *postgresEngine) counting(ctx context.Context, tx *transaction, counts [
 		for l := 0; l <= level(day); l++ {
 			folded := counts[i].Fold(l)
 			bytes, _ = folded.AppendBinary(bytes[:0])
-			at := place{day, hashOf(bytes)}
+			at := spot{day, hashOf(bytes)}
 			if _, ok := asked[at]; !ok {
 				asked[at] = clean(folded.AuthorDomain, maxDomain)
 				k.add(asked[at], at)
@@ -131,14 +178,14 @@ func (p *postgresEngine) counting(ctx context.Context, tx *transaction, counts [
 		if err := found.Scan(&day, &bytes); err != nil {
 			return nil, err
 		}
-		at := place{day, hash(bytes)}
+		at := spot{day, hash(bytes)}
 		c.rows[at] = &counted{domain: asked[at], there: true}
 	}
 	return c, found.Err()
 }
 
 func (c *postgresCounting) more(_ context.Context, day int64, h hash, n int64) (bool, error) {
-	row, ok := c.rows[place{day, h}]
+	row, ok := c.rows[spot{day, h}]
 	if !ok {
 		return false, nil
 	}
@@ -154,7 +201,7 @@ func (c *postgresCounting) more(_ context.Context, day int64, h hash, n int64) (
 const countColumn = 2
 
 func (c *postgresCounting) first(_ context.Context, day int64, h hash, row []any) error {
-	c.rows[place{day, h}] = &counted{row: row}
+	c.rows[spot{day, h}] = &counted{row: row}
 	return nil
 }
 

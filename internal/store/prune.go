@@ -46,6 +46,14 @@ func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done 
 			}
 			done = done && all
 		}
+		if err := d.alone(ctx, tx); err != nil {
+			return err
+		}
+		all, err := pruneReports(ctx, tx.Tx, r, now)
+		if err != nil {
+			return err
+		}
+		done = done && all
 		_, err = tx.ExecContext(ctx, `DELETE FROM sources WHERE at < $1`, micros(now.Add(-sourceAge)))
 		return err
 	})

@@ -80,11 +80,12 @@ func poolsSQLite(path string, create bool) (*database, error) {
 	if e.opened, err = os.Stat(path); err != nil {
 		return nil, err
 	}
-	d := &database{engine: e}
+	d := &database{engine: e, known: newKnown()}
 	if d.write, err = sql.Open("sqlite", dsn(path, "immediate")); err != nil {
 		return nil, err
 	}
 	d.write.SetMaxOpenConns(1)
+	d.bulk = &manyValues{db: d.write}
 	e.write = d.write
 	if d.read, err = sql.Open("sqlite", dsn(path, "deferred")); err != nil {
 		d.write.Close()
@@ -110,7 +111,7 @@ func (s *sqliteEngine) ready() error {
 }
 
 func (s *sqliteEngine) explain(err error) error {
-	if err == nil || errors.Is(err, ErrNoException) {
+	if answers(err) {
 		return err
 	}
 	return fmt.Errorf("store %s: %w", s.path, explainSQLite(err))

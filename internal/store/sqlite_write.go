@@ -88,6 +88,9 @@ func (c *sqliteCounting) end(context.Context) error {
 	return errors.Join(c.again.Close(), c.insert.Close())
 }
 
+// alone has nothing to do: only one transaction writes.
+func (s *sqliteEngine) alone(context.Context, *transaction) error { return nil }
+
 func (s *sqliteEngine) months(context.Context, []need) error { return nil }
 
 func (s *sqliteEngine) dropMonths(context.Context, string, int64) error { return nil }

@@ -1,4 +1,4 @@
-// Package store keeps what Gatepost remembers: the last decisions, counts of what was seen, and exceptions. It is the only place
+// Package store keeps what Gatepost remembers: the last decisions, counts of what was seen, exceptions, and reports. It is the only place
 // with SQL, and knows rows, not protocols.
 //
 //	s, err := store.Open(ctx, "sqlite:/var/lib/gatepost/gatepost.db", store.Options{Create: true})
@@ -46,6 +46,8 @@ type Store interface {
 	ExtendException(ctx context.Context, id int64, until time.Time) error
 	RemoveException(ctx context.Context, id int64) error
 
+	Reports
+
 	Close() error
 }
 
@@ -89,7 +91,14 @@ type Retention struct {
 	Decisions    int           // the last so many
 	DecisionAge  time.Duration // and none that is older
 	Observations time.Duration // counts of days that are longer ago
+
+	ReportRows time.Duration // the records of reports on days that are longer ago; what was counted of them stays
+	Raws       time.Duration // the bytes of what arrived before that
+	Failures   time.Duration // failure reports that arrived before that, with the bytes that they came in
 }
+
+// DefaultFailures is how long failure reports are kept, which tell of persons.
+const DefaultFailures = 30 * 24 * time.Hour
 
 // maxExceptions bounds what a gate holds in memory.
 const maxExceptions = 10_000

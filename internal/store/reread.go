@@ -1,0 +1,298 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+)
+
+// Reread is as Reports says.
+func (d *database) Reread(ctx context.Context, a Arrival) (added Added, err error) {
+	err = d.arrivals(ctx, func(w *arriving, run context.Context) (err error) {
+		added, err = w.reread(run, &a)
+		return err
+	}, reportNeeds([]Arrival{a})...)
+	if err != nil {
+		return Added{}, err
+	}
+	return added, nil
+}
+
+// reread sets what a raw holds against what was read from it before. A report goes when no raw holds it any more.
+func (w *arriving) reread(ctx context.Context, a *Arrival) (added Added, err error) {
+	raw, found, err := w.findRaw(ctx, a.Raw.Hash)
+	if err != nil {
+		return added, err
+	}
+	if !found {
+		return added, fmt.Errorf("%w: %x", ErrNoRaw, a.Raw.Hash)
+	}
+	added.Known = true
+	if _, err := w.tx.ExecContext(ctx, `UPDATE raws SET refusals = $2 WHERE id = $1`, raw.id, a.refusals()); err != nil {
+		return added, err
+	}
+	before, err := w.stored(ctx, `WHERE id IN (SELECT report FROM report_raws WHERE raw = $1) ORDER BY id`, raw.id)
+	if err != nil {
+		return added, err
+	}
+	kept := map[int64]bool{}
+	for i := range a.Reports {
+		r, err := bounded(&a.Reports[i])
+		if err != nil {
+			return added, err
+		}
+		same, state := identity(&r), ""
+		for j := range before {
+			old := &before[j]
+			if old.content != r.Content || !bytes.Equal(old.same, same) {
+				continue
+			}
+			if state = ReportKnown; kept[old.id] {
+				break // twice in one raw
+			}
+			kept[old.id] = true
+			if state, err = w.replace(ctx, old, &r); err != nil {
+				return added, err
+			}
+			break
+		}
+		if state == "" {
+			if state, err = w.report(ctx, raw, &r); err != nil {
+				return added, err
+			}
+		}
+		added.Reports = append(added.Reports, state)
+	}
+	for i := range before {
+		if kept[before[i].id] {
+			continue
+		}
+		if err := w.unlink(ctx, &before[i], raw.id); err != nil {
+			return added, err
+		}
+		added.Removed++
+	}
+	return added, w.settle(ctx, raw)
+}
+
+// replace brings a report that the store has to what was read now. Where its rows are gone, its figures stay as they are.
+func (w *arriving) replace(ctx context.Context, old *storedReport, r *Report) (state string, err error) {
+	state = ReportKnown
+	warnings := texts(r.Warnings)
+	redacted := false
+	if old.kind == Failure {
+		if redacted, err = w.redacted(ctx, old.id); err != nil || redacted {
+			return state, err
+		}
+	}
+	if string(r.Document) != old.document || warnings != old.warnings {
+		state = ReportChanged
+		policy := int64(0)
+		if text := policyOf(r.Document); text != "" && r.Kind == Aggregate {
+			if policy, err = w.name(ctx, "texts", "text", text); err != nil {
+				return state, err
+			}
+		}
+		if _, err := w.tx.ExecContext(ctx, `UPDATE reports SET document = $2, warnings = $3, policy = $4, email = $5, part = $6 WHERE id = $1`, old.id,
+			string(r.Document), warnings, policy, r.Email, r.Part); err != nil {
+			return state, err
+		}
+	}
+	switch old.kind {
+	case Failure:
+		if _, err := w.tx.ExecContext(ctx, `DELETE FROM failures WHERE report = $1`, old.id); err != nil {
+			return state, err
+		}
+		return state, w.addFailure(ctx, old, r)
+	case TLS:
+		if err := w.countTLS(ctx, old, -1); err != nil {
+			return state, err
+		}
+		if _, err := w.tx.ExecContext(ctx, `DELETE FROM tls_results WHERE report = $1`, old.id); err != nil {
+			return state, err
+		}
+		return state, w.addTLS(ctx, old, r)
+	}
+	if !old.whole() {
+		return state, nil
+	}
+	equal, err := w.equalRows(ctx, old, r)
+	if err != nil || equal {
+		return state, err
+	}
+	return ReportChanged, w.replaceRows(ctx, old, r)
+}
+
+// noRows stands for a report without any.
+func noRows(func(Row, error) bool) {}
+
+func rowsOf(r *Report) iter.Seq2[Row, error] {
+	if r.Rows == nil {
+		return noRows
+	}
+	return r.Rows
+}
+
+// equalRows tells whether the rows are those that are kept.
+func (w *arriving) equalRows(ctx context.Context, old *storedReport, r *Report) (bool, error) {
+	next, stop := iter.Pull2(w.d.storedRows(ctx, w.tx, old.id))
+	defer stop()
+	var encoded []byte
+	for row, err := range rowsOf(r) {
+		if err != nil {
+			return false, err
+		}
+		kept, err, more := next()
+		if err != nil || !more {
+			return false, err
+		}
+		encoded = appendRow(encoded[:0], &row)
+		if !bytes.Equal(encoded, kept.encoded) {
+			return false, w.ctx.Err()
+		}
+	}
+	_, err, more := next()
+	return !more, err
+}
+
+// replaceRows takes an old row away for each that it adds, so that what is equal in both cancels out before it is written.
+func (w *arriving) replaceRows(ctx context.Context, old *storedReport, r *Report) error {
+	next, stop := iter.Pull2(w.d.storedRows(ctx, w.tx, old.id))
+	defer stop()
+	var kept keptRow
+	more := true
+	take := func() (err error) {
+		if !more {
+			return nil
+		}
+		if kept, err, more = next(); err != nil || !more {
+			return err
+		}
+		w.tally.row(old.place, &kept.Row, -1, w.knowsFacet)
+		return w.breathe(ctx)
+	}
+	out := rowChunks{w: w, report: -old.id} // a number of nobody's, until the old chunks are gone
+	for row, err := range rowsOf(r) {
+		if err != nil {
+			return err
+		}
+		if err := take(); err != nil {
+			return err
+		}
+		if err := w.addRow(ctx, &out, old.place, &row); err != nil {
+			return err
+		}
+	}
+	for more {
+		if err := take(); err != nil {
+			return err
+		}
+	}
+	if err := out.flush(ctx); err != nil {
+		return err
+	}
+	if _, err := w.tx.ExecContext(ctx, `DELETE FROM report_rows WHERE report = $1`, old.id); err != nil {
+		return err
+	}
+	if _, err := w.tx.ExecContext(ctx, `UPDATE report_rows SET report = $2 WHERE report = $1`, -old.id, old.id); err != nil {
+		return err
+	}
+	out.report = old.id
+	return out.finish(ctx)
+}
+
+// count adds all that a report brought into the figures, or takes it away.
+func (w *arriving) count(ctx context.Context, r *storedReport, sign int64) error {
+	if r.kind == TLS {
+		return w.countTLS(ctx, r, sign)
+	}
+	for row, err := range w.d.storedRows(ctx, w.tx, r.id) {
+		if err != nil {
+			return err
+		}
+		w.tally.row(r.place, &row.Row, sign, w.knowsFacet)
+		if err := w.breathe(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verify moves a report between the figures of those that are verified and of those that are not. It stays where it is when its rows are
+// gone.
+func (w *arriving) verify(ctx context.Context, r *storedReport, verified bool) error {
+	if !r.whole() || r.verified == verified {
+		return nil
+	}
+	if err := w.count(ctx, r, -1); err != nil {
+		return err
+	}
+	r.verified = verified
+	if err := w.count(ctx, r, 1); err != nil {
+		return err
+	}
+	_, err := w.tx.ExecContext(ctx, `UPDATE reports SET verified = $2 WHERE id = $1`, r.id, number(verified))
+	return err
+}
+
+// unlink parts a report from a raw that holds it no longer, and removes it if that was the last. Where its rows are gone it stays:
+// its figures could not be taken back.
+func (w *arriving) unlink(ctx context.Context, r *storedReport, raw int64) error {
+	if !r.whole() {
+		return nil
+	}
+	if _, err := w.tx.ExecContext(ctx, `DELETE FROM report_raws WHERE report = $1 AND raw = $2`, r.id, raw); err != nil {
+		return err
+	}
+	var left int
+	if err := w.tx.QueryRowContext(ctx, `SELECT count(*) FROM report_raws WHERE report = $1`, r.id).Scan(&left); err != nil {
+		return err
+	}
+	if left > 0 {
+		verified, err := w.verifiedBy(ctx, r)
+		if err != nil {
+			return err
+		}
+		return w.verify(ctx, r, verified)
+	}
+	if err := w.count(ctx, r, -1); err != nil {
+		return err
+	}
+	return removeReport(ctx, w.tx, r.id, r.same)
+}
+
+// verifiedBy tells whether one of the raws that hold a report makes it a verified one.
+func (w *arriving) verifiedBy(ctx context.Context, r *storedReport) (bool, error) {
+	rows, err := w.tx.QueryContext(ctx, `SELECT raws.dmarc, raws.token_domain, domains.name FROM report_raws
+		JOIN raws ON raws.id = report_raws.raw JOIN domains ON domains.id = $2 WHERE report_raws.report = $1`, r.id, r.domain)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	verified := false
+	for rows.Next() {
+		var raw storedRaw
+		var domain string
+		if err := rows.Scan(&raw.dmarc, &raw.token, &domain); err != nil {
+			return false, err
+		}
+		verified = verified || raw.verified(domain)
+	}
+	return verified, rows.Err()
+}
+
+// removeReport deletes a report whose figures are taken back.
+func removeReport(ctx context.Context, tx *sql.Tx, id int64, same []byte) error {
+	for _, s := range []string{
+		`DELETE FROM report_rows WHERE report = $1`, `DELETE FROM tls_results WHERE report = $1`, `DELETE FROM failures WHERE report = $1`,
+		`DELETE FROM report_raws WHERE report = $1`, `DELETE FROM reports WHERE id = $1`,
+	} {
+		if _, err := tx.ExecContext(ctx, s, id); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE reports SET conflicting = 0 WHERE same = $1 AND (SELECT count(*) FROM reports WHERE same = $1) = 1`, same)
+	return err
+}
