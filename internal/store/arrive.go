@@ -143,7 +143,7 @@ func (w *arriving) settle(ctx context.Context, raw storedRaw) error {
 		return err
 	}
 	if redacted > 0 {
-		if err := dropRaw(ctx, w.tx, raw.id); err != nil {
+		if err := dropPersonal(ctx, w.tx, raw.id); err != nil {
 			return err
 		}
 	}
@@ -151,11 +151,12 @@ func (w *arriving) settle(ctx context.Context, raw storedRaw) error {
 	return err
 }
 
-func dropRaw(ctx context.Context, tx *sql.Tx, id int64) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM raw_chunks WHERE raw = $1`, id); err != nil {
+// dropPersonal lets go of bytes that tell of a person. A reason may quote what it complains of, and a name be that of a person.
+func dropPersonal(ctx context.Context, tx *sql.Tx, raw int64) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM raw_chunks WHERE raw = $1`, raw); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE raws SET chunks = 0 WHERE id = $1`, id)
+	_, err := tx.ExecContext(ctx, `UPDATE raws SET chunks = 0, refusals = '', name = '' WHERE id = $1`, raw)
 	return err
 }
 

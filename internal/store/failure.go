@@ -18,7 +18,7 @@ func (w *arriving) addFailure(ctx context.Context, p *storedReport, r *Report) e
 	if f == nil {
 		f = &FailedMessage{}
 	}
-	_, err := w.tx.ExecContext(ctx, insertFailure, p.id, micros(clampTime(f.Arrived)), bare(f.SourceIP).AsSlice(), lower(f.AuthorDomain),
+	_, err := w.tx.ExecContext(ctx, insertFailure, p.id, micros(clampTime(f.Arrived)), addressBytes(bare(f.SourceIP)), lower(f.AuthorDomain),
 		clean(f.AuthFailure, maxWord), clean(f.Alignment, maxText), clean(f.DeliveryResult, maxWord))
 	return err
 }
@@ -131,18 +131,14 @@ func (d *database) RedactFailures(ctx context.Context, domain string, before tim
 	return done && err == nil, err
 }
 
-// dropRawsOf lets go of the bytes of all that a report came in.
+// dropRawsOf does that with all that a report came in.
 func dropRawsOf(ctx context.Context, tx *sql.Tx, report int64) error {
 	raws, err := gather(ctx, tx, `SELECT raw FROM report_raws WHERE report = $1`, []any{report}, scanID)
 	if err != nil {
 		return err
 	}
 	for _, id := range raws {
-		if err := dropRaw(ctx, tx, id); err != nil {
-			return err
-		}
-		// A reason may quote what it complains of, and a name be that of a person.
-		if _, err := tx.ExecContext(ctx, `UPDATE raws SET refusals = '', name = '' WHERE id = $1`, id); err != nil {
+		if err := dropPersonal(ctx, tx, id); err != nil {
 			return err
 		}
 	}

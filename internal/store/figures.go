@@ -47,7 +47,14 @@ func lower(domain string) string {
 	return strings.ToLower(strings.TrimSuffix(clean(domain, maxDomain), "."))
 }
 
-// address reads what columns have: 4 or 16 bytes, or none.
+// addressBytes is an address as columns have it: 4 or 16 bytes, or none.
+func addressBytes(ip netip.Addr) []byte {
+	if b := ip.AsSlice(); b != nil {
+		return b
+	}
+	return []byte{}
+}
+
 func address(b []byte) netip.Addr {
 	ip, _ := netip.AddrFromSlice(b)
 	return ip

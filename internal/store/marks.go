@@ -70,7 +70,7 @@ func (d *database) Addresses(ctx context.Context, ips []netip.Addr) ([]Address, 
 		n := min(len(ips), maxAskedAtOne)
 		var in inList
 		for _, ip := range ips[:n] {
-			in.add(&c, bare(ip).AsSlice())
+			in.add(&c, addressBytes(bare(ip)))
 		}
 		ips = ips[n:]
 		found, err := collect(ctx, d, `SELECT ip, ptr, confirmed, asn, as_name, country, service, looked_at FROM addresses WHERE ip IN (`+in.text+
@@ -119,7 +119,7 @@ func (d *database) PutAddresses(ctx context.Context, all []Address) error {
 			if !a.IP.IsValid() || a.LookedAt.IsZero() {
 				return fmt.Errorf("store: an address needs an IP and when it was looked at")
 			}
-			if _, err := put.ExecContext(run, bare(a.IP).AsSlice(), clean(a.PTR, maxDomain), number(a.Confirmed), int64(a.ASN),
+			if _, err := put.ExecContext(run, addressBytes(bare(a.IP)), clean(a.PTR, maxDomain), number(a.Confirmed), int64(a.ASN),
 				clean(a.ASName, maxText), clean(a.Country, maxWord), clean(a.Service, maxWord), micros(a.LookedAt)); err != nil {
 				return err
 			}

@@ -150,10 +150,10 @@ func fill(b *testing.B, s store.Store, mix storetest.Mix) {
 		for range a.Reports[0].Rows {
 			rows++
 		}
-		if reports++; reports%100_000 == 0 {
+		if reports++; reports%20_000 == 0 {
 			fmt.Fprintf(os.Stderr, "%d reports, %d rows, %.0f rows/s\n", reports, rows, float64(rows)/time.Since(began).Seconds())
 		}
-		if len(some) == 500 {
+		if len(some) == 4000 {
 			add()
 		}
 	}

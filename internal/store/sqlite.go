@@ -24,6 +24,10 @@ var pragmas = []string{
 	"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "journal_size_limit(16777216)", "foreign_keys(on)",
 }
 
+// writeCache is how many KiB of pages a transaction may hold in memory. With less, roll-ups of many reports are written to the disk
+// several times before they are committed.
+const writeCache = "cache_size(-16384)"
+
 // errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
 var errMoved = errors.New("the file was moved away or replaced while it was in use")
 
@@ -157,7 +161,11 @@ func reason(err error) error {
 
 // dsn is the driver's word for a file. All its connections begin with the pragmas.
 func dsn(path, lock string) string {
-	return fileURL(path, url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": pragmas})
+	all := pragmas
+	if lock == "immediate" {
+		all = append(pragmas[:len(pragmas):len(pragmas)], writeCache)
+	}
+	return fileURL(path, url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": all})
 }
 
 func fileURL(path string, q url.Values) string {

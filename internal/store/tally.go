@@ -139,7 +139,7 @@ func (w *arriving) write(ctx context.Context) error {
 	}
 	values := w.values[:0]
 	for _, k := range details {
-		values = append(values, k.domain, k.day, k.source.AsSlice(), number(k.verified), k.reporter, k.facet, t.details[k])
+		values = append(values, k.domain, k.day, addressBytes(k.source), number(k.verified), k.reporter, k.facet, t.details[k])
 	}
 	if err := w.bulk.write(ctx, w.tx, bulkDetails, values); err != nil {
 		return err
@@ -147,7 +147,7 @@ func (w *arriving) write(ctx context.Context) error {
 	values = values[:0]
 	for _, k := range sources {
 		s := t.sources[k]
-		values = append(values, k.domain, k.day, k.source.AsSlice(), number(k.verified), s.messages, s.passed, s.dkim, s.spf, s.quarantined,
+		values = append(values, k.domain, k.day, addressBytes(k.source), number(k.verified), s.messages, s.passed, s.dkim, s.spf, s.quarantined,
 			s.rejected)
 	}
 	if err := w.bulk.write(ctx, w.tx, bulkSources, values); err != nil {
@@ -232,7 +232,7 @@ func (w *arriving) writeAddresses(ctx context.Context, sources []sourceKey) erro
 	slices.SortFunc(fresh, netip.Addr.Compare)
 	var values []any
 	for _, ip := range fresh {
-		values = append(values, ip.AsSlice(), "", 0, 0, "", "", "", 0)
+		values = append(values, addressBytes(ip), "", 0, 0, "", "", "", 0)
 	}
 	if err := w.bulk.write(ctx, w.tx, bulkAddresses, values); err != nil {
 		return err
@@ -244,7 +244,7 @@ func (w *arriving) writeAddresses(ctx context.Context, sources []sourceKey) erro
 	})
 	values = values[:0]
 	for _, k := range keys {
-		values = append(values, k.domain, k.source.AsSlice(), number(k.verified), firsts[k])
+		values = append(values, k.domain, addressBytes(k.source), number(k.verified), firsts[k])
 	}
 	return w.bulk.write(ctx, w.tx, bulkFirsts, values)
 }

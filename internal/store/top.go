@@ -132,7 +132,7 @@ func (t *top) exactly(ctx context.Context, d *database, ips []netip.Addr, limit 
 		var c conditions
 		var in inList
 		for _, ip := range part {
-			in.add(&c, ip.AsSlice())
+			in.add(&c, addressBytes(ip))
 		}
 		found, err := collect(ctx, d, `SELECT source, `+sumFigures+` FROM report_sources`+t.where()+` AND source IN (`+in.text+`) GROUP BY source`,
 			c.args, func(rows *sql.Rows) (f SourceFigures, err error) {
@@ -164,11 +164,11 @@ func (d *database) NewSources(ctx context.Context, q Question, limit int) ([]Sou
 	if q.Verified {
 		verified = " AND verified = 1"
 	}
-	// The first day of a source is that of any of the domains.
+	// The first day of a source is that of any of the domains. The coalesce has it looked for by its key, not by its day.
 	firsts := map[netip.Addr]int64{}
 	_, err = collect(ctx, d, `SELECT source, min(first) FROM domain_sources AS seen WHERE domain IN (`+t.domains+`) AND first >= $1 AND first <= $2`+
 		verified+` AND NOT EXISTS (SELECT 1 FROM domain_sources AS earlier WHERE earlier.domain IN (`+t.domains+`) AND earlier.source = seen.source
-		AND earlier.first < $1`+verified+`) GROUP BY source`, []any{from, to}, func(rows *sql.Rows) (struct{}, error) {
+		AND coalesce(earlier.first, 0) < $1`+verified+`) GROUP BY source`, []any{from, to}, func(rows *sql.Rows) (struct{}, error) {
 		var ip []byte
 		var first int64
 		err := rows.Scan(&ip, &first)
@@ -219,7 +219,7 @@ func (d *database) Source(ctx context.Context, q Question, ip netip.Addr) (Sourc
 	if q.Verified {
 		where += ` AND verified = 1`
 	}
-	args := []any{ip.AsSlice()}
+	args := []any{addressBytes(ip)}
 	if q.Reporter != "" {
 		where += ` AND reporter = (SELECT id FROM texts WHERE text = $2)`
 		args = append(args, clean(q.Reporter, maxText))
@@ -242,7 +242,7 @@ func (d *database) seen(ctx context.Context, domains []int64, verified bool, s *
 	}
 	var first, last sql.NullInt64
 	err := d.read.QueryRowContext(ctx, `SELECT min(first) FROM domain_sources WHERE domain IN (`+integers(domains)+`) AND source = $1`+only,
-		s.IP.AsSlice()).Scan(&first)
+		addressBytes(s.IP)).Scan(&first)
 	if err != nil || !first.Valid {
 		return err
 	}
@@ -253,7 +253,7 @@ func (d *database) seen(ctx context.Context, domains []int64, verified bool, s *
 	}
 	for end := len(days); end > 0 && !last.Valid; end -= min(end, 100) {
 		err := d.read.QueryRowContext(ctx, `SELECT max(day) FROM report_sources WHERE domain IN (`+integers(domains)+`) AND day IN (`+
-			integers(days[max(0, end-100):end])+`) AND source = $1`+only, s.IP.AsSlice()).Scan(&last)
+			integers(days[max(0, end-100):end])+`) AND source = $1`+only, addressBytes(s.IP)).Scan(&last)
 		if err != nil {
 			return err
 		}

@@ -79,11 +79,8 @@ func (m Mix) Arrivals() iter.Seq[store.Arrival] {
 				all := float64(m.RowsADay) * m.share(domain)
 				for reporter := range m.Reporters {
 					rows := all * weights[reporter] / weight
-					count := int(rows)
-					if random.Float64() < rows-float64(count) {
-						count++
-					}
-					if count == 0 {
+					count := max(int(rows), 12)
+					if random.Float64()*float64(count) >= rows { // not every day
 						continue
 					}
 					n++

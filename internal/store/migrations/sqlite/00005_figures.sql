@@ -36,7 +36,7 @@ CREATE TABLE report_sources (
 	rejected    INTEGER NOT NULL,
 	PRIMARY KEY (domain, day, source, verified)
 ) WITHOUT ROWID;
-CREATE INDEX report_sources_top ON report_sources (domain, verified, day, messages);
+CREATE INDEX report_sources_top ON report_sources (domain, day, messages);
 
 -- Reporter 0 is all of them.
 CREATE TABLE report_days (
