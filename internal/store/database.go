@@ -106,6 +106,55 @@ type transaction struct {
 	*sql.Tx
 	conn    *sql.Conn // that it runs on, where the engine has more to say to it than database/sql knows
 	release func()    // of what else the engine holds for it
+	queue   queue     // nil where statements are run as they come
+	failed  error     // the first of what was queued that failed
+}
+
+// A queue holds statements for which the way to the server is too long to be gone for each.
+type queue interface {
+	add(statement string, args []any) (full bool)
+	run(ctx context.Context) error
+}
+
+// later runs a statement whose answer nobody waits for, before whatever is asked next.
+func (tx *transaction) later(ctx context.Context, statement string, args ...any) error {
+	if tx.queue == nil {
+		_, err := tx.Tx.ExecContext(ctx, statement, args...)
+		return err
+	}
+	if tx.queue.add(statement, args) {
+		return tx.catchUp(ctx)
+	}
+	return nil
+}
+
+// catchUp runs what was put off.
+func (tx *transaction) catchUp(ctx context.Context) error {
+	if tx.queue == nil || tx.failed != nil {
+		return tx.failed
+	}
+	tx.failed = tx.queue.run(ctx)
+	return tx.failed
+}
+
+// ExecContext, and the others, run what was put off before.
+func (tx *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := tx.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	return tx.Tx.ExecContext(ctx, query, args...)
+}
+
+func (tx *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := tx.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	return tx.Tx.QueryContext(ctx, query, args...)
+}
+
+func (tx *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	_ = tx.catchUp(ctx) // the row has no place for this error, but fails as well
+	return tx.Tx.QueryRowContext(ctx, query, args...)
 }
 
 // end undoes what was not committed, and gives the connection back.
@@ -164,7 +213,11 @@ func (d *database) attempt(ctx context.Context, steps func(*transaction) error, 
 		return err
 	}
 	defer tx.end()
-	if err := steps(tx); err != nil {
+	err = steps(tx)
+	if late := tx.catchUp(ctx); late != nil { // what came after it says less
+		err = late
+	}
+	if err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

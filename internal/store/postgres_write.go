@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -38,7 +39,40 @@ func (p *postgresEngine) begin(ctx context.Context) (*transaction, error) {
 		end()
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &transaction{Tx: tx, conn: conn, release: end}, nil
+	return &transaction{Tx: tx, conn: conn, release: end, queue: &pipeline{conn: conn}}, nil
+}
+
+// A pipeline sends statements together, and takes their answers together.
+type pipeline struct {
+	conn  *sql.Conn
+	batch pgx.Batch
+	size  int
+}
+
+// What a pipeline holds at most.
+const (
+	pipelineStatements = 256
+	pipelineBytes      = 1 << 20
+)
+
+func (p *pipeline) add(statement string, args []any) (full bool) {
+	for i := range args {
+		if b, ok := args[i].([]byte); ok { // whose it is may use it for something else
+			args[i] = bytes.Clone(b)
+			p.size += len(b)
+		}
+	}
+	p.batch.Queue(statement, args...)
+	return p.batch.Len() >= pipelineStatements || p.size >= pipelineBytes
+}
+
+func (p *pipeline) run(ctx context.Context) error {
+	if p.batch.Len() == 0 {
+		return nil
+	}
+	err := p.conn.Raw(func(driver any) error { return driver.(*stdlib.Conn).Conn().SendBatch(ctx, &p.batch).Close() })
+	p.batch, p.size = pgx.Batch{}, 0
+	return err
 }
 
 // lasting is a context that ends a while after another, or when it is told to.
@@ -71,7 +105,7 @@ type arrays struct{}
 
 func (arrays) ready(context.Context) error { return nil }
 
-func (arrays) write(ctx context.Context, tx *sql.Tx, b *bulk, values []any) error {
+func (arrays) write(ctx context.Context, tx *transaction, b *bulk, values []any) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -105,6 +139,9 @@ func column[T any](values []any, width int) []T {
 }
 
 func (p *postgresEngine) insert(ctx context.Context, tx *transaction, table string, columns []string, rows iter.Seq2[[]any, error]) error {
+	if err := tx.catchUp(ctx); err != nil {
+		return err
+	}
 	return tx.conn.Raw(func(driver any) error {
 		next, stop := iter.Pull2(rows)
 		defer stop()

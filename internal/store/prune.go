@@ -49,7 +49,7 @@ func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done 
 		if err := d.alone(ctx, tx); err != nil {
 			return err
 		}
-		all, err := pruneReports(ctx, tx.Tx, r, now)
+		all, err := pruneReports(ctx, tx, r, now)
 		if err != nil {
 			return err
 		}
