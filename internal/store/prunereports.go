@@ -3,13 +3,16 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 )
 
-// A raw may have as many bytes as a message may; the records of a report are rarely more than some kilobytes.
+// What one transaction deletes at the most. A raw may have as many bytes as a message may; the records of a report are rarely more than
+// some kilobytes.
 const (
-	atOnceRaws = 20
-	atOnceRows = 200
+	atOnceRows   = 200
+	atOnceRaws   = 200
+	atOnceChunks = 64 // of raws, but for the first raw
 )
 
 // pruneReports deletes what belongs to reports and is to be kept no longer, and tells whether that was all.
@@ -50,9 +53,23 @@ func pruneRows(ctx context.Context, tx *transaction, before time.Time) (bool, er
 
 // pruneRaws deletes bytes. The row stays, so that they are known when they come again, but for what held no report.
 func pruneRaws(ctx context.Context, tx *transaction, before time.Time) (bool, error) {
-	ids, err := gather(ctx, tx, `SELECT id FROM raws WHERE chunks > 0 AND at < $1 ORDER BY at LIMIT $2`, []any{micros(before), atOnceRaws}, scanID)
+	total := int64(0)
+	ids, err := gather(ctx, tx, `SELECT id, chunks FROM raws WHERE chunks > 0 AND at < $1 ORDER BY at LIMIT $2`, []any{micros(before), atOnceRaws},
+		func(rows *sql.Rows) (id int64, err error) {
+			var chunks int64
+			err = rows.Scan(&id, &chunks)
+			if total > 0 && total+chunks > atOnceChunks {
+				id = 0
+			}
+			total += chunks
+			return id, err
+		})
 	if err != nil || len(ids) == 0 {
 		return true, err
+	}
+	found := len(ids)
+	if i := slices.Index(ids, 0); i > 0 { // enough
+		ids = ids[:i]
 	}
 	for _, s := range []string{
 		`DELETE FROM raw_chunks WHERE raw IN (`, `DELETE FROM raws WHERE reports = 0 AND id IN (`, `UPDATE raws SET chunks = 0 WHERE id IN (`,
@@ -61,7 +78,7 @@ func pruneRaws(ctx context.Context, tx *transaction, before time.Time) (bool, er
 			return false, err
 		}
 	}
-	return len(ids) < atOnceRaws, nil
+	return found < atOnceRaws && len(ids) == found, nil
 }
 
 // pruneFailures deletes failure reports. What they came in goes with them, unless it holds other reports: of that, only the bytes go.
