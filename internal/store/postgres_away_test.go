@@ -2,9 +2,13 @@ package store_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +17,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/store/pgtest"
+	"github.com/gatepost-mail/gatepost/internal/store/storetest"
 )
 
 // numbered is a batch in which every message has a row of its own.
@@ -71,7 +76,7 @@ func holdsAll(t *testing.T, s store.Store, sources []string, batches int) {
 func TestAPostgreSQLThatIsKilledAgainAndAgainLosesNothingAndCountsNothingTwice(t *testing.T) {
 	server := pgtest.New(t)
 	address := server.Database(t)
-	const batches = 100
+	const batches = 40
 	sources := []string{"a", "b", "c"}
 	var all sync.WaitGroup
 	var failed atomic.Int64
@@ -80,7 +85,8 @@ func TestAPostgreSQLThatIsKilledAgainAndAgainLosesNothingAndCountsNothingTwice(t
 			k := store.Keep(address, store.Options{Create: true})
 			defer k.Close()
 			for number := int64(1); number <= batches; {
-				if err := k.AddBatch(t.Context(), numbered(source, number)); err != nil {
+				_, late := k.AddArrivals(t.Context(), []store.Arrival{arrival(source, number)})
+				if err := errors.Join(late, k.AddBatch(t.Context(), numbered(source, number))); err != nil {
 					if failed.Add(1); t.Context().Err() != nil {
 						return
 					}
@@ -102,7 +108,7 @@ func TestAPostgreSQLThatIsKilledAgainAndAgainLosesNothingAndCountsNothingTwice(t
 		select {
 		case <-done:
 			over = true
-		case <-time.After(time.Duration(100+40*kills) * time.Millisecond):
+		case <-time.After(time.Duration(100+100*kills) * time.Millisecond):
 			server.Kill()
 			server.Start(t)
 			kills++
@@ -112,7 +118,35 @@ func TestAPostgreSQLThatIsKilledAgainAndAgainLosesNothingAndCountsNothingTwice(t
 	if kills < 2 || failed.Load() == 0 {
 		t.Errorf("killed %d times, and %d attempts failed: it was no test", kills, failed.Load())
 	}
-	holdsAll(t, opened(t, address, store.Options{}), sources, batches)
+	s := opened(t, address, store.Options{})
+	holdsAll(t, s, sources, batches)
+	reports, err := s.Reports(t.Context(), store.ReportFilter{Limit: 10_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	days, err := s.ReportDays(t.Context(), store.Question{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := int64(0)
+	for _, d := range days {
+		sum += d.Messages
+	}
+	if want := len(sources) * batches; len(reports) != want || sum != 3*int64(want) {
+		t.Errorf("%d reports with %d messages, want %d with %d", len(reports), sum, want, 3*want)
+	}
+}
+
+// arrival is a report of three messages.
+func arrival(source string, number int64) store.Arrival {
+	text := fmt.Sprint(source, ".", number)
+	row := store.Row{SourceIP: netip.AddrFrom4([4]byte{192, 0, 2, byte(number)}), Count: 3, DKIM: "pass", HeaderFrom: "example.com"}
+	return store.Arrival{
+		Raw: store.Raw{Hash: sha256.Sum256([]byte(text)), Size: int64(len(text)), At: message(0).Time,
+			Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }},
+		Reports: []store.Report{{Kind: store.Aggregate, Reporter: "Example Inc.", ReportID: text, Domain: "example.com", Content: sha256.Sum256([]byte(text)),
+			Begin: message(0).Time, End: message(0).Time, Document: json.RawMessage("{}"), Rows: storetest.Rows(row)}},
+	}
 }
 
 // A deaf proxy hands on what a client says, and closes the connection in place of the answer to what it is told to.

@@ -211,6 +211,7 @@ const settings = `
 listen_addresses = '127.0.0.1'
 max_connections = 300
 shared_buffers = 64MB
+wal_buffers = 16MB
 autovacuum_naptime = 10min
 log_min_messages = warning
 `
