@@ -33,11 +33,14 @@ type known struct {
 	addresses *lru.Cache[netip.Addr, struct{}]
 }
 
+// remembered is how many facets and addresses are.
+const remembered = 1 << 14
+
 func newKnown() known {
 	var k known // the sizes are in order
 	k.names, _ = lru.New[string, int64](4096)
-	k.facets, _ = lru.New[int64, struct{}](1 << 15)
-	k.addresses, _ = lru.New[netip.Addr, struct{}](1 << 15)
+	k.facets, _ = lru.New[int64, struct{}](remembered)
+	k.addresses, _ = lru.New[netip.Addr, struct{}](remembered)
 	return k
 }
 

@@ -70,6 +70,11 @@ func BenchmarkQuestions(b *testing.B) {
 	}
 	s := opened(b, address, store.Options{Create: true})
 	fill(b, s, mix)
+	latest, err := s.Reports(b.Context(), store.ReportFilter{Limit: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	mix.Last = latest[0].Day
 	period := func(days int) store.Question {
 		// Most who ask have a large domain.
 		n := min(int(rand.ExpFloat64()*3), mix.Domains-1)

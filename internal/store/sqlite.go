@@ -26,7 +26,7 @@ var pragmas = []string{
 
 // writeCache is how many KiB of pages a transaction may hold in memory. With less, roll-ups of many reports are written to the disk
 // several times before they are committed.
-const writeCache = "cache_size(-16384)"
+const writeCache = "cache_size(-8192)"
 
 // errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
 var errMoved = errors.New("the file was moved away or replaced while it was in use")
