@@ -94,7 +94,11 @@ func (p *Poller) Run(ctx context.Context, im inbox.Importer) error {
 			if err != nil {
 				return err
 			}
-			if !p.blocked() {
+			switch blocked, troubled := p.troubles(); {
+			case blocked:
+			case troubled:
+				p.status.Through()
+			default:
 				p.status.Succeeded()
 			}
 			if found == 0 {
@@ -296,10 +300,11 @@ func (p *Poller) ready() bool {
 	return len(p.settled[0]) >= putAwayAtOnce || len(p.settled[1]) >= putAwayAtOnce
 }
 
-func (p *Poller) blocked() bool {
+// troubles tells whether the service refuses to put away, and whether there are messages that could not be fetched or stored.
+func (p *Poller) troubles() (blocked, troubled bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.until[0].IsZero() || !p.until[1].IsZero()
+	return !p.until[0].IsZero() || !p.until[1].IsZero(), len(p.later) > 0
 }
 
 // next are some messages to put away.

@@ -55,23 +55,23 @@ func New(o Options) (*api.Poller, error) {
 	o.BaseURL = cmp.Or(o.BaseURL, "https://gmail.googleapis.com/gmail/v1")
 	switch {
 	case o.After != Move && o.After != Trash:
-		return nil, fmt.Errorf("After: %q is not known; there are move and trash", o.After)
+		return nil, inbox.Wrong("After", "%q is not known; there are move and trash", o.After)
 	case o.MaxSize < 0:
-		return nil, errors.New("MaxSize: is negative")
+		return nil, inbox.Wrong("MaxSize", "is negative")
 	case o.Poll < 0:
-		return nil, errors.New("Poll: is negative")
+		return nil, inbox.Wrong("Poll", "is negative")
 	case strings.EqualFold(o.Label, o.Bad):
-		return nil, errors.New("Bad: is the label that reports are taken from")
+		return nil, inbox.Wrong("Bad", "is the label that reports are taken from")
 	case o.After == Move && strings.EqualFold(o.Label, o.Done):
-		return nil, errors.New("Done: is the label that reports are taken from")
+		return nil, inbox.Wrong("Done", "is the label that reports are taken from")
 	}
 	source, err := api.NewSource(o.OAuth, "https://www.googleapis.com/auth/gmail.modify")
 	if err != nil {
-		return nil, fmt.Errorf("OAuth.%w", err)
+		return nil, inbox.Within("OAuth", err)
 	}
 	client, err := api.NewClient(o.BaseURL, source, o.CAFile)
 	if err != nil {
-		return nil, fmt.Errorf("BaseURL: %w", err)
+		return nil, inbox.Wrong("BaseURL", "%w", err)
 	}
 	if o.Spool == nil {
 		o.Spool = new(inbox.Spooler)

@@ -61,25 +61,25 @@ func New(o Options) (*api.Poller, error) {
 	}
 	switch {
 	case o.User == "" && o.OAuth.RefreshTokenFile == "":
-		return nil, errors.New("User: is missing; client credentials are nobody's own")
+		return nil, inbox.Wrong("User", "is missing; client credentials are nobody's own")
 	case o.After != Move && o.After != Delete:
-		return nil, fmt.Errorf("After: %q is not known; there are move and delete", o.After)
+		return nil, inbox.Wrong("After", "%q is not known; there are move and delete", o.After)
 	case o.MaxSize < 0:
-		return nil, errors.New("MaxSize: is negative")
+		return nil, inbox.Wrong("MaxSize", "is negative")
 	case o.Poll < 0:
-		return nil, errors.New("Poll: is negative")
+		return nil, inbox.Wrong("Poll", "is negative")
 	case strings.EqualFold(o.Folder, o.Bad):
-		return nil, errors.New("Bad: is the folder that reports are taken from")
+		return nil, inbox.Wrong("Bad", "is the folder that reports are taken from")
 	case o.After == Move && strings.EqualFold(o.Folder, o.Done):
-		return nil, errors.New("Done: is the folder that reports are taken from")
+		return nil, inbox.Wrong("Done", "is the folder that reports are taken from")
 	}
 	source, err := api.NewSource(o.OAuth, scopes...)
 	if err != nil {
-		return nil, fmt.Errorf("OAuth.%w", err)
+		return nil, inbox.Within("OAuth", err)
 	}
 	client, err := api.NewClient(o.BaseURL, source, o.CAFile)
 	if err != nil {
-		return nil, fmt.Errorf("BaseURL: %w", err)
+		return nil, inbox.Wrong("BaseURL", "%w", err)
 	}
 	client.Header = http.Header{"Prefer": {`IdType="ImmutableId"`}} // an id outlives a move
 	if o.Spool == nil {

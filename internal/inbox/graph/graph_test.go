@@ -40,7 +40,6 @@ type service struct {
 type item struct {
 	folder, body string
 	size         int // said; the body's if zero
-	read         bool
 }
 
 func newService(t *testing.T) (*service, Options) {
