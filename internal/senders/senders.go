@@ -126,7 +126,7 @@ const (
 	byInclude  = "include"
 )
 
-// newTable indexes services. Where two claim a suffix in the same way, the later has it: a file's after ours.
+// newTable indexes services. Where two claim a suffix in the same way, the first has it, or else an administrator's own.
 func newTable(services []*Service) *Table {
 	t := &Table{services: services, ids: map[string]*Service{}, by: map[string]map[string]*Service{}, networks: map[int]map[netip.Prefix]*Service{}}
 	for _, s := range services {
@@ -136,7 +136,9 @@ func newTable(services []*Service) *Table {
 				t.by[kind] = map[string]*Service{}
 			}
 			for _, suffix := range suffixes {
-				t.by[kind][suffix] = s
+				if t.by[kind][suffix] == nil || s.own {
+					t.by[kind][suffix] = s
+				}
 			}
 		}
 		for _, p := range s.Networks {
