@@ -50,7 +50,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	addCommonFlags(root.PersistentFlags())
 	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), policyCommand(), serveCommand(),
-		configCommand(), reloadCommand(), statusCommand(), postfixCommand(), importCommand(), logCommand(), allowCommand(), versionCommand())
+		configCommand(), reloadCommand(), statusCommand(), postfixCommand(), importCommand(), logCommand(), allowCommand(), sendersCommand(), versionCommand())
 	root.AddCommand(manualCommand(root))
 	root.SetHelpCommand(helpCommand(root))
 	completeShells(root)

@@ -152,7 +152,7 @@ func (j *judgement) ownAdvice(fault Fault) string {
 	case SPFUnaligned:
 		return fmt.Sprintf("Sign its mail with a key of %s, or use an envelope below it.", j.org)
 	case SPFBroken:
-		return fmt.Sprintf("Mend the SPF record: gatepost spf --mail-from x@%s says what is wrong with it.", j.ownSPF.Domain)
+		return fmt.Sprintf("Mend the SPF record: gatepost spf --ip %s --mail-from postmaster@%s says what is wrong with it.", j.s.IP, j.ownSPF.Domain)
 	case StrictAlignment:
 		return fmt.Sprintf("Sign as %s itself, or publish a policy with relaxed alignment.", j.domain)
 	case DKIMTemporary, SPFTemporary:
