@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/dns"
@@ -154,7 +155,12 @@ func (r *Reports) paths() []*string {
 	}
 	for i := range r.Folders {
 		f := &r.Folders[i]
-		paths = append(paths, &f.Path, &f.MoveTo, &f.BadTo)
+		paths = append(paths, &f.Path)
+		for _, to := range []*string{&f.MoveTo, &f.BadTo} {
+			if !strings.HasPrefix(*to, ".") || strings.ContainsAny(*to, `/\`) { // a folder of the Maildir, as .Done, is no path
+				paths = append(paths, to)
+			}
+		}
 	}
 	for i := range r.IMAP {
 		paths = append(paths, &r.IMAP[i].CAFile, &r.IMAP[i].PasswordFile)

@@ -10,12 +10,24 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/api"
+	"github.com/gatepost-mail/gatepost/internal/inbox/folder"
 	"github.com/gatepost-mail/gatepost/internal/inbox/imap"
 )
 
 // inputs makes of the configuration what fetches reports. Nothing is reached for yet. The key of a value that cannot be is named as in the
 // file.
 func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string, err error) {
+	for i := range r.Folders {
+		f := &r.Folders[i]
+		in, err := folder.New(folder.Options{
+			Name: "folder:" + f.Path, Paths: []string{f.Path}, After: f.After, Done: f.MoveTo, Bad: f.BadTo, MaxSize: int64(f.MaxSize), Log: log,
+		})
+		if err != nil {
+			key, err := inFile("folder", i, err)
+			return nil, key, err
+		}
+		all = append(all, in)
+	}
 	for i := range r.IMAP {
 		m := &r.IMAP[i]
 		in, err := imap.New(imap.Options{
@@ -43,7 +55,7 @@ func oauth(o *config.OAuth) *api.OAuth {
 }
 
 // keyOf is what the file calls a member of an input's options, where that is not its name in small letters.
-var keyOf = map[string]string{"Address": "server", "MaxSize": "max_bytes", "URL": "url"}
+var keyOf = map[string]string{"Address": "server", "MaxSize": "max_bytes", "URL": "url", "Paths": "path"}
 
 // inFile says in the file's words what an input says of its options: "Address: is missing".
 func inFile(kind string, i int, err error) (key string, _ error) {
