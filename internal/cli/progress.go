@@ -29,20 +29,29 @@ func newProgress(w io.Writer, outIsTerminal bool) *progress {
 }
 
 func (p *progress) show(done, refused int) {
-	p.say(func() string { return fmt.Sprintf("%s verified, %d not accepted", plural(done, "message"), refused) })
+	if p.due() {
+		fmt.Fprintf(p.w, "\r\x1b[K%s verified, %d not accepted", plural(done, "message"), refused)
+	}
 }
 
 // say shows a text of its own, if it is time for one.
 func (p *progress) say(text func() string) {
+	if p.due() {
+		io.WriteString(p.w, "\r\x1b[K"+text())
+	}
+}
+
+// due tells whether it is time to write the line anew.
+func (p *progress) due() bool {
 	if p.w == nil {
-		return
+		return false
 	}
 	now := p.now()
 	if now.Sub(p.start) < progressAfter || now.Sub(p.last) < progressEvery {
-		return
+		return false
 	}
 	p.last = now
-	io.WriteString(p.w, "\r\x1b[K"+text())
+	return true
 }
 
 // clear takes the line away.

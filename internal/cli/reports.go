@@ -10,7 +10,7 @@ Exit status: that of the command beneath.`
 func reportsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reports COMMAND",
-		Short: "Read the reports that others send about a domain",
+		Short: "Work with the reports that others send about a domain",
 		Long:  reportsHelp,
 		Example: `  gatepost reports parse report.eml
   gatepost reports import ~/Maildir`,

@@ -22,7 +22,7 @@ func FuzzRead(f *testing.F) {
 		"Source-IP: 192.0.2.1\r\nReported-Domain: example.com\r\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		o := Options{Held: 2, Unwrap: unwrap.Limits{Total: 1 << 20, Memory: 1 << 10, Dir: t.TempDir()}}
-		all, refusals, err := Load(bytes.NewReader(in), o)
+		all, refusals, err := loadAll(bytes.NewReader(in), o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,24 +83,6 @@ func Read(r io.Reader, o Options) iter.Seq2[Result, error] {
 	}
 }
 
-// Load reads all reports in what r gives and keeps them. The caller closes them.
-func Load(r io.Reader, o Options) (all []*Report, refusals []string, err error) {
-	for res, err := range Read(r, o) {
-		switch {
-		case err != nil:
-			for _, report := range all {
-				report.Close()
-			}
-			return nil, nil, err
-		case res.Report != nil:
-			all = append(all, res.Report)
-		default:
-			refusals = append(refusals, res.Refusal.String())
-		}
-	}
-	return all, refusals, nil
-}
-
 // errEnough ends the reading when the caller wants no more.
 var errEnough = errors.New("enough")
 
@@ -253,7 +235,9 @@ type Report struct {
 
 	records int64              // of an aggregate report
 	held    []aggregate.Record // all of them, unless body is there
-	body    *unwrap.Spool
+	body    *io.SectionReader
+	spool   *unwrap.Spool // of body; nil if that is not the report's own
+	source  *unwrap.Spool // what it was read from, while it is yielded
 	options aggregate.Options
 	stored  iter.Seq2[store.Row, error] // of a report of the store, in the place of both
 	head    []byte                      // the document without its warnings and the brace at its end
@@ -261,11 +245,11 @@ type Report struct {
 
 // Close gives up what the report holds. Its records cannot be read any more.
 func (r *Report) Close() error {
-	r.held = nil
-	if r.body == nil {
+	r.held, r.body = nil, nil
+	if r.spool == nil {
 		return nil
 	}
-	return r.body.Close()
+	return r.spool.Close()
 }
 
 // Store gives the report as the store takes it. It may be written until the report is closed.
@@ -276,11 +260,11 @@ func (r *Report) Store() store.Report {
 	}
 	switch r.Kind {
 	case store.Aggregate:
-		s.Rows = r.Rows()
+		s.Rows, s.Held = r.Rows(), len(r.held)
 	case store.Failure:
-		s.Failure = failedMessage(r.Failure)
+		s.Failure = failed(r.Failure)
 	case store.TLS:
-		s.TLS = tlsPolicies(r.TLS)
+		s.TLS = policies(r.TLS)
 	}
 	return s
 }

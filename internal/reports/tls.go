@@ -3,6 +3,7 @@ package reports
 import (
 	"crypto/sha256"
 	"io"
+	"net/netip"
 	"strings"
 
 	"github.com/gatepost-mail/gatepost/dns"
@@ -43,4 +44,29 @@ func readTLS(s *unwrap.Spool, o Options) (*Report, error) {
 	}
 	r.head, err = head(tlsDocument{Kind: r.Kind, Document: t.Document()})
 	return r, err
+}
+
+// policies are what the store has of a TLS report.
+func policies(t *tlsrpt.Report) []store.TLSPolicy {
+	var all []store.TLSPolicy
+	for i := range t.Policies {
+		p := &t.Policies[i]
+		s := store.TLSPolicy{Domain: p.Domain, Type: p.Type, Successful: p.Successful, Failed: p.Failed}
+		for j := range p.Failures {
+			f := &p.Failures[j]
+			s.Failures = append(s.Failures, store.TLSFailure{
+				Result: f.ResultType, SendingIP: text(f.SendingMTAIP), ReceivingIP: text(f.ReceivingIP), ReceivingMX: f.ReceivingMXHostname,
+				Helo: f.ReceivingMXHelo, Sessions: f.Sessions, Reason: f.ReasonCode, Information: f.AdditionalInformation,
+			})
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func text(ip netip.Addr) string {
+	if !ip.IsValid() {
+		return ""
+	}
+	return ip.String()
 }
