@@ -254,7 +254,7 @@ type table[L line] struct {
 }
 
 // parquetRows is how many rows a group has: they are held in memory until it is whole.
-const parquetRows = 20_000
+const parquetRows = 50_000
 
 // parquetAtOnce is how many are handed over at once.
 const parquetAtOnce = 500
