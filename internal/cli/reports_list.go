@@ -20,8 +20,7 @@ import (
 
 const reportsListHelp = `List the reports in the store, the latest day first: the number by which
 "gatepost reports show" knows it, the day that it counts on, its kind, the
-domain that it is about, who reports, and how many messages (of a TLS report:
-sessions) it counts.
+domain that it is about, who reports, and how many messages it counts.
 
 A "!" marks a report in conflict: there is another of this reporter, id and
 period with other contents. A "?" marks one that is not verified: it came by
@@ -197,7 +196,7 @@ func newReportLister(cmd *cobra.Command) *reportLister {
 	p := &reportLister{out: newScreen(cmd.OutOrStdout(), c.NoColor), err: cmd.ErrOrStderr(), json: c.JSON, seen: map[byte]bool{}}
 	spare := p.out.width - minWidth
 	p.domain = 10 + spare/2
-	p.reporter = 6 + spare - spare/2
+	p.reporter = 5 + spare - spare/2
 	return p
 }
 
@@ -218,13 +217,17 @@ func (p *reportLister) print(r *store.ReportInfo) error {
 		marks += "?"
 		p.seen['?'] = true
 	}
+	messages := "-"
+	if r.Kind == store.Aggregate {
+		messages = fmt.Sprint(r.Messages)
+	}
 	_, err := io.WriteString(p.out.w, strings.TrimRight(p.row(fmt.Sprint(r.ID), r.Day.Format(time.DateOnly), r.Kind, r.Domain, cmp.Or(r.Reporter, r.Email, "-"),
-		fmt.Sprint(r.Messages), marks), " ")+"\n")
+		messages, marks), " ")+"\n")
 	return err
 }
 
 func (p *reportLister) row(id, day, kind, domain, reporter, messages, marks string) string {
-	return fmt.Sprintf("%-5s  %-10s  %-9s  %s  %s %8s %s", id, day, kind, column(elide(printable(cmp.Or(domain, "-")), p.domain), p.domain),
+	return fmt.Sprintf("%-6s  %-10s  %-9s  %s  %s %8s %s", id, day, kind, column(elide(printable(cmp.Or(domain, "-")), p.domain), p.domain),
 		column(clip(printable(reporter), p.reporter), p.reporter), messages, marks)
 }
 

@@ -18,7 +18,7 @@ import (
 // A reportColumns is what the lines of all kinds begin with.
 type reportColumns struct {
 	Report        int64      `json:"report" parquet:"report"` // its number in the store
-	Day           time.Time  `json:"day" parquet:"day,date"`  // that it counts on
+	Day           exportDay  `json:"day" parquet:"day,date"`  // that it counts on
 	Domain        string     `json:"domain" parquet:"domain,dict"`
 	Reporter      string     `json:"reporter" parquet:"reporter,dict"`
 	ReporterEmail string     `json:"reporter_email" parquet:"reporter_email,dict"`
@@ -29,8 +29,20 @@ type reportColumns struct {
 	Conflicting   bool       `json:"conflicting" parquet:"conflicting"`
 }
 
+// An exportDay is a day since 1970, as Parquet counts. (Of a [time.Time], parquet-go v0.32 writes another number than a day's.)
+type exportDay int32
+
+func dayOf(t time.Time) exportDay { return exportDay(t.Unix() / (24 * 60 * 60)) }
+
+func (d exportDay) String() string {
+	return time.Unix(int64(d)*24*60*60, 0).UTC().Format(time.DateOnly)
+}
+
+// MarshalText makes it a day in JSON.
+func (d exportDay) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
 func columnsOf(r *store.ReportInfo) reportColumns {
-	return reportColumns{r.ID, r.Day.UTC(), r.Domain, r.Reporter, r.Email, r.ReportID, timeOrNil(r.Begin), timeOrNil(r.End), r.Verified, r.Conflicting}
+	return reportColumns{r.ID, dayOf(r.Day), r.Domain, r.Reporter, r.Email, r.ReportID, timeOrNil(r.Begin), timeOrNil(r.End), r.Verified, r.Conflicting}
 }
 
 func timeOrNil(t time.Time) *time.Time {
@@ -44,7 +56,7 @@ func timeOrNil(t time.Time) *time.Time {
 var reportHeader = []string{"report", "day", "domain", "reporter", "reporter_email", "report_id", "begin", "end", "verified", "conflicting"}
 
 func (c *reportColumns) cells() []cell {
-	return []cell{own(c.Report), own(c.Day.Format(time.DateOnly)), foreign(c.Domain), foreign(c.Reporter), foreign(c.ReporterEmail), foreign(c.ReportID),
+	return []cell{own(c.Report), own(c.Day), foreign(c.Domain), foreign(c.Reporter), foreign(c.ReporterEmail), foreign(c.ReportID),
 		timeCell(c.Begin), timeCell(c.End), own(c.Verified), own(c.Conflicting)}
 }
 
