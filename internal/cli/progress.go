@@ -29,15 +29,22 @@ func newProgress(w io.Writer, outIsTerminal bool) *progress {
 }
 
 func (p *progress) show(done, refused int) {
+	if p.due() {
+		fmt.Fprintf(p.w, "\r\x1b[K%s verified, %d not accepted", plural(done, "message"), refused)
+	}
+}
+
+// due tells whether it is time to write the line anew.
+func (p *progress) due() bool {
 	if p.w == nil {
-		return
+		return false
 	}
 	now := p.now()
 	if now.Sub(p.start) < progressAfter || now.Sub(p.last) < progressEvery {
-		return
+		return false
 	}
 	p.last = now
-	fmt.Fprintf(p.w, "\r\x1b[K%s verified, %d not accepted", plural(done, "message"), refused)
+	return true
 }
 
 // clear takes the line away.

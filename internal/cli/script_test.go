@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/gatepost-mail/gatepost/dkim"
+	"github.com/gatepost-mail/gatepost/internal/store/pgtest"
 )
 
 // program builds gatepost as it is installed, and gives its path: how much memory it takes is part of what is tested, and under the race
@@ -58,6 +59,8 @@ func TestScripts(t *testing.T) {
 			"columns":   columns,
 			"listen":    listenOn,
 			"remember":  remember,
+			// database NAME: the variable is the address of an empty database on a PostgreSQL server.
+			"database": func(ts *testscript.TestScript, neg bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
 		},
 	})
 }

@@ -18,7 +18,7 @@ type storeFlags struct{ config, store string }
 func (s *storeFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.config, "config", defaultConfig, "the configuration `FILE` of the gate")
-	f.StringVar(&s.store, "store", "", "the store, a `FILE` or sqlite:FILE (default as configured)")
+	f.StringVar(&s.store, "store", "", "the store, a `FILE` or postgres://USER@HOST/DATABASE (default as configured)")
 }
 
 // open opens the store that is there. To make one is the gate's: it would belong to another user.

@@ -80,7 +80,8 @@ timeout = "10s"`},
 
 	"store":         {text: "What was decided: the last messages for gatepost log, and counts by day."},
 	"store.enabled": {text: "Without it nothing is kept of what was decided, and there are no exceptions."},
-	"store.url": {text: `The default is the SQLite file gatepost.db in the state directory.`,
+	"store.url": {text: `The default is the SQLite file gatepost.db in the state directory. A database of PostgreSQL 15 or later is
+postgres://USER@HOST/DATABASE, its password best in ~/.pgpass or the file that ?passfile= names (docs/scaling.md).`,
 		sample: `url = "sqlite:/var/lib/gatepost/gatepost.db"`},
 	"store.messages":        {text: "The last messages that are kept, with envelope and results, never with content."},
 	"store.message_age":     {text: "And none that is older. 0s: any age."},

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,10 +20,11 @@ import (
 type arriving struct {
 	d      *database
 	ctx    context.Context // asked now and then; statements are given one that does not end
-	tx     *sql.Tx
+	tx     *transaction
 	bulk   bulkWriter
 	tally  *tally
 	gone   map[gone]bool
+	absent map[string]bool // keys that the store does not have
 	values []any
 	chunk  []byte
 
@@ -33,7 +35,7 @@ type arriving struct {
 }
 
 // arrivals runs one transaction of arrivals. What it learns is remembered only if it is committed.
-func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.Context) error) error {
+func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.Context) error, needs ...need) error {
 	if err := d.ready(); err != nil {
 		return err
 	}
@@ -41,9 +43,12 @@ func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.C
 		return d.explain(err)
 	}
 	var w *arriving
-	err := d.change(ctx, func(tx *sql.Tx) error {
+	err := d.change(ctx, func(tx *transaction) error {
+		run := d.run(ctx)
+		if err := d.alone(run, tx); err != nil {
+			return err
+		}
 		w = &arriving{d: d, ctx: ctx, tx: tx, bulk: d.bulk, tally: newTally(), gone: map[gone]bool{}, names: map[string]int64{}}
-		run := context.WithoutCancel(ctx) // to hand ctx to each statement would cost a goroutine a statement
 		if err := steps(w, run); err != nil {
 			return err
 		}
@@ -54,7 +59,7 @@ func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.C
 			return err
 		}
 		return ctx.Err()
-	})
+	}, needs...)
 	if err != nil {
 		return err
 	}
@@ -74,6 +79,9 @@ func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.C
 func (d *database) AddArrivals(ctx context.Context, all []Arrival) ([]Added, error) {
 	added := make([]Added, len(all))
 	err := d.arrivals(ctx, func(w *arriving, run context.Context) (err error) {
+		if err := w.lookAhead(run, all); err != nil {
+			return err
+		}
 		for i := range all {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -83,26 +91,41 @@ func (d *database) AddArrivals(ctx context.Context, all []Arrival) ([]Added, err
 			}
 		}
 		return nil
-	})
+	}, reportNeeds(all)...)
 	if err != nil {
 		return nil, err
 	}
 	return added, nil
 }
 
+// reportNeeds are the days that arrivals bring figures of.
+func reportNeeds(all []Arrival) []need {
+	seen := map[int64]bool{}
+	for i := range all {
+		for j := range all[i].Reports {
+			r := &all[i].Reports[j]
+			seen[reportDay(clampTime(r.Begin), clampTime(r.End), moment(micros(all[i].Raw.At)))] = true
+		}
+	}
+	days := slices.Sorted(maps.Keys(seen))
+	return []need{{"report_details", days}, {"report_sources", days}}
+}
+
 func (w *arriving) arrive(ctx context.Context, a *Arrival) (added Added, err error) {
-	raw, found, err := w.findRaw(ctx, a.Raw.Hash)
-	if err != nil {
-		return added, err
+	var raw storedRaw
+	found := false
+	if !w.isAbsent(a.Raw.Hash[:]) {
+		if raw, found, err = w.findRaw(ctx, a.Raw.Hash); err != nil {
+			return added, err
+		}
 	}
 	if found {
 		for range a.Reports {
 			added.Reports = append(added.Reports, ReportKnown)
 		}
 		added.Known = true
-		_, err := w.tx.ExecContext(ctx, `UPDATE raws SET times = times + 1, last_at = CASE WHEN last_at < $2 THEN $2 ELSE last_at END WHERE id = $1`,
+		return added, w.tx.later(ctx, `UPDATE raws SET times = times + 1, last_at = CASE WHEN last_at < $2 THEN $2 ELSE last_at END WHERE id = $1`,
 			raw.id, micros(a.Raw.At))
-		return added, err
 	}
 	if raw, err = w.addRaw(ctx, a); err != nil {
 		return added, err
@@ -114,28 +137,30 @@ func (w *arriving) arrive(ctx context.Context, a *Arrival) (added Added, err err
 		}
 		added.Reports = append(added.Reports, state)
 	}
-	return added, w.settle(ctx, raw)
+	return added, w.settle(ctx, raw, slices.Contains(added.Reports, ReportKnown))
 }
 
-// settle counts the reports of a raw, and lets go of its bytes if they are those of a report that was redacted.
-func (w *arriving) settle(ctx context.Context, raw storedRaw) error {
-	var redacted int
-	err := w.tx.QueryRowContext(ctx, `SELECT count(*) FROM report_raws JOIN failures ON failures.report = report_raws.report
-		WHERE raw = $1 AND redacted = 1`, raw.id).Scan(&redacted)
-	if err != nil {
-		return err
+// settle counts the reports of a raw, and lets go of its bytes if they are those of a report that was redacted, which only one can be
+// that was known before.
+func (w *arriving) settle(ctx context.Context, raw storedRaw, known bool) error {
+	redacted := 0
+	if known {
+		err := w.tx.QueryRowContext(ctx, `SELECT count(*) FROM report_raws JOIN failures ON failures.report = report_raws.report
+			WHERE raw = $1 AND redacted = 1`, raw.id).Scan(&redacted)
+		if err != nil {
+			return err
+		}
 	}
 	if redacted > 0 {
 		if err := dropPersonal(ctx, w.tx, raw.id); err != nil {
 			return err
 		}
 	}
-	_, err = w.tx.ExecContext(ctx, `UPDATE raws SET reports = (SELECT count(*) FROM report_raws WHERE raw = $1) WHERE id = $1`, raw.id)
-	return err
+	return w.tx.later(ctx, `UPDATE raws SET reports = (SELECT count(*) FROM report_raws WHERE raw = $1) WHERE id = $1`, raw.id)
 }
 
 // dropPersonal lets go of bytes that tell of a person. A reason may quote what it complains of, and a name be that of a person.
-func dropPersonal(ctx context.Context, tx *sql.Tx, raw int64) error {
+func dropPersonal(ctx context.Context, tx *transaction, raw int64) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM raw_chunks WHERE raw = $1`, raw); err != nil {
 		return err
 	}
@@ -289,9 +314,11 @@ func (w *arriving) report(ctx context.Context, raw storedRaw, from *Report) (sta
 		return "", err
 	}
 	same := identity(&r)
-	others, err := w.stored(ctx, `WHERE same = $1`, same)
-	if err != nil {
-		return "", err
+	var others []storedReport
+	if !w.isAbsent(same) {
+		if others, err = w.stored(ctx, `WHERE same = $1`, same); err != nil {
+			return "", err
+		}
 	}
 	for i := range others {
 		if others[i].content == r.Content {
@@ -361,8 +388,7 @@ func (w *arriving) contents(ctx context.Context, p *storedReport, r *Report) err
 }
 
 func (w *arriving) link(ctx context.Context, report, raw int64) error {
-	_, err := w.tx.ExecContext(ctx, `INSERT INTO report_raws (report, raw) VALUES ($1, $2) ON CONFLICT (report, raw) DO NOTHING`, report, raw)
-	return err
+	return w.tx.later(ctx, `INSERT INTO report_raws (report, raw) VALUES ($1, $2) ON CONFLICT (report, raw) DO NOTHING`, report, raw)
 }
 
 // name gives the number of a name in a dictionary.
@@ -441,7 +467,7 @@ func (c *rowChunks) flush(ctx context.Context) error {
 		return err
 	}
 	data := c.w.d.packer.encoder().EncodeAll(c.buf, nil)
-	_, err := c.w.tx.ExecContext(ctx, `INSERT INTO report_rows (report, n, data) VALUES ($1, $2, $3)`, c.report, c.n, data)
+	err := c.w.tx.later(ctx, `INSERT INTO report_rows (report, n, data) VALUES ($1, $2, $3)`, c.report, c.n, data)
 	c.n++
 	c.buf, c.held = c.buf[:0], 0
 	return err
@@ -451,9 +477,7 @@ func (c *rowChunks) finish(ctx context.Context) error {
 	if err := c.flush(ctx); err != nil {
 		return err
 	}
-	_, err := c.w.tx.ExecContext(ctx, `UPDATE reports SET records = $2, messages = $3, chunks = $4 WHERE id = $1`, c.report, c.records, c.messages,
-		c.n)
-	return err
+	return c.w.tx.later(ctx, `UPDATE reports SET records = $2, messages = $3, chunks = $4 WHERE id = $1`, c.report, c.records, c.messages, c.n)
 }
 
 // An asker is a database or a transaction.

@@ -3,10 +3,10 @@ package store
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 )
@@ -14,9 +14,6 @@ import (
 const (
 	noteSource = `INSERT INTO sources (source, number, at) VALUES ($1, $2, $3)
 		ON CONFLICT (source) DO UPDATE SET number = excluded.number, at = excluded.at WHERE sources.number < excluded.number`
-
-	insertDecision = `INSERT INTO decisions (id, time, reference, author_domain, envelope_domain, verdict, rule, document)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
 	countUse = `UPDATE exceptions SET uses = uses + $1, last_used = CASE WHEN last_used < $2 THEN $2 ELSE last_used END WHERE id = $3`
 )
@@ -29,9 +26,8 @@ func (d *database) AddBatch(ctx context.Context, b Batch) error {
 	if b.Source == "" || b.Number < 1 {
 		return fmt.Errorf("store: a batch needs a source and a number from 1: %q, %d", b.Source, b.Number)
 	}
-	err := d.change(ctx, func(tx *sql.Tx) error {
-		// The context is asked between the rows: to hand it to each statement would cost a goroutine a row.
-		run := context.WithoutCancel(ctx)
+	err := d.change(ctx, func(tx *transaction) error {
+		run := d.run(ctx)
 		res, err := tx.ExecContext(run, noteSource, b.Source, b.Number, time.Now().UnixMicro())
 		if err != nil {
 			return err
@@ -54,7 +50,7 @@ func (d *database) AddBatch(ctx context.Context, b Batch) error {
 			}
 		}
 		return ctx.Err()
-	})
+	}, need{"observations", daysIn(b.Counts)})
 	if errors.Is(err, errKnown) {
 		return nil
 	}
@@ -64,7 +60,9 @@ func (d *database) AddBatch(ctx context.Context, b Batch) error {
 // patience is how many rows are written before the context is asked.
 const patience = 128
 
-func (d *database) addDecisions(ctx, run context.Context, tx *sql.Tx, decisions []Decision) error {
+var decisionColumns = []string{"id", "time", "reference", "author_domain", "envelope_domain", "verdict", "rule", "document"}
+
+func (d *database) addDecisions(ctx, run context.Context, tx *transaction, decisions []Decision) error {
 	if len(decisions) == 0 {
 		return nil
 	}
@@ -72,33 +70,41 @@ func (d *database) addDecisions(ctx, run context.Context, tx *sql.Tx, decisions 
 	if err != nil {
 		return err
 	}
-	insert := tx.StmtContext(run, d.decision)
-	defer insert.Close()
-	var encoded []byte
-	var document bytes.Buffer
-	encoder := json.NewEncoder(&document)
-	encoder.SetEscapeHTML(false) // a Message-ID is written in < and >
-	for i := range decisions {
-		if i%patience == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var row Decision
-		encoded, _ = decisions[i].AppendBinary(encoded[:0])
-		if err := row.UnmarshalBinary(encoded); err != nil { // within bounds, and clean
-			return err
-		}
-		row.ID = last - int64(len(decisions)-1-i)
-		document.Reset()
-		if err := encoder.Encode(&row); err != nil {
-			return err
-		}
-		_, err = insert.ExecContext(run, row.ID, micros(row.Time), row.Reference, row.AuthorDomain, row.EnvelopeDomain,
-			row.Verdict, row.Rule, strings.TrimSuffix(document.String(), "\n"))
-		if err != nil {
-			return err
+	return d.insert(run, tx, "decisions", decisionColumns, decisionRows(ctx, decisions, last-int64(len(decisions))))
+}
+
+// decisionRows gives decisions the numbers that follow one.
+func decisionRows(ctx context.Context, decisions []Decision, before int64) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		var encoded []byte
+		var document bytes.Buffer
+		encoder := json.NewEncoder(&document)
+		encoder.SetEscapeHTML(false) // a Message-ID is written in < and >
+		values := make([]any, len(decisionColumns))
+		for i := range decisions {
+			if i%patience == 0 && ctx.Err() != nil {
+				yield(nil, ctx.Err())
+				return
+			}
+			var row Decision
+			encoded, _ = decisions[i].AppendBinary(encoded[:0])
+			if err := row.UnmarshalBinary(encoded); err != nil { // within bounds, and clean
+				yield(nil, err)
+				return
+			}
+			row.ID = before + int64(1+i)
+			document.Reset()
+			if err := encoder.Encode(&row); err != nil {
+				yield(nil, err)
+				return
+			}
+			values = append(values[:0], row.ID, micros(row.Time), row.Reference, row.AuthorDomain, row.EnvelopeDomain, row.Verdict, row.Rule,
+				strings.TrimSuffix(document.String(), "\n"))
+			if !yield(values, nil) {
+				return
+			}
 		}
 	}
-	return nil
 }
 
 // micros is a time as rows have it; 0 stands for none.

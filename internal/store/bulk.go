@@ -92,7 +92,7 @@ func (b *bulk) conflict() string {
 // A bulkWriter writes many rows within a transaction, of which no two have the same key. values are row after row.
 type bulkWriter interface {
 	ready(ctx context.Context) error // called before the transaction begins
-	write(ctx context.Context, tx *sql.Tx, b *bulk, values []any) error
+	write(ctx context.Context, tx *transaction, b *bulk, values []any) error
 }
 
 // rowsAtOnce is how many rows one statement writes. SQLite takes as long to begin one as to write several rows.
@@ -106,7 +106,7 @@ type manyValues struct {
 	prepared map[*bulk]*sql.Stmt // of rowsAtOnce rows
 }
 
-func (m *manyValues) write(ctx context.Context, tx *sql.Tx, b *bulk, values []any) error {
+func (m *manyValues) write(ctx context.Context, tx *transaction, b *bulk, values []any) error {
 	width := len(b.columns)
 	if len(values) >= rowsAtOnce*width {
 		s := tx.StmtContext(ctx, m.prepared[b])

@@ -63,7 +63,7 @@ func TestErrorsAreOneLineThatNamesTheStoreAndHowToMendIt(t *testing.T) {
 		{at("newer.db"), true, store.ErrNewer, "version 99"},
 		{at("newer.db"), false, store.ErrNewer, "version 99"},
 		{at("older.db"), false, store.ErrOlder, "gatepost serve"},
-		{"postgres://db/gatepost", true, store.ErrURL, "sqlite:/var/lib"},
+		{"mysql://db/gatepost", true, store.ErrURL, "sqlite:/var/lib"},
 		{"", true, store.ErrURL, "sqlite:/var/lib"},
 		{"sqlite:", true, store.ErrURL, "sqlite:/var/lib"},
 	} {

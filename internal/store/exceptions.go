@@ -64,7 +64,7 @@ func (d *database) AddException(ctx context.Context, e *Exception) error {
 		network = e.Network.String()
 	}
 	var id int64
-	err := d.changeExceptions(ctx, func(tx *sql.Tx) error {
+	err := d.changeExceptions(ctx, func(tx *transaction) error {
 		var n int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM exceptions`).Scan(&n); err != nil {
 			return err
@@ -98,7 +98,7 @@ func (d *database) RemoveException(ctx context.Context, id int64) error {
 }
 
 func (d *database) changeException(ctx context.Context, id int64, statement string, args ...any) error {
-	return d.changeExceptions(ctx, func(tx *sql.Tx) error {
+	return d.changeExceptions(ctx, func(tx *transaction) error {
 		res, err := tx.ExecContext(ctx, statement, append([]any{id}, args...)...)
 		if err != nil {
 			return err
@@ -111,8 +111,8 @@ func (d *database) changeException(ctx context.Context, id int64, statement stri
 }
 
 // changeExceptions runs a transaction after which the set has another version.
-func (d *database) changeExceptions(ctx context.Context, steps func(*sql.Tx) error) error {
-	return d.change(ctx, func(tx *sql.Tx) error {
+func (d *database) changeExceptions(ctx context.Context, steps func(*transaction) error) error {
+	return d.change(ctx, func(tx *transaction) error {
 		if err := steps(tx); err != nil {
 			return err
 		}

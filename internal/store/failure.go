@@ -88,7 +88,10 @@ const atOnceFailures = 100
 
 // RedactFailures is as Reports says.
 func (d *database) RedactFailures(ctx context.Context, domain string, before time.Time) (done bool, err error) {
-	err = d.change(ctx, func(tx *sql.Tx) error {
+	err = d.change(ctx, func(tx *transaction) error {
+		if err := d.alone(ctx, tx); err != nil {
+			return err
+		}
 		var c conditions
 		c.add("redacted = 0")
 		if domain != "" {
@@ -128,7 +131,7 @@ func (d *database) RedactFailures(ctx context.Context, domain string, before tim
 }
 
 // dropRawsOf does that with all that a report came in.
-func dropRawsOf(ctx context.Context, tx *sql.Tx, report int64) error {
+func dropRawsOf(ctx context.Context, tx *transaction, report int64) error {
 	raws, err := gather(ctx, tx, `SELECT raw FROM report_raws WHERE report = $1`, []any{report}, scanID)
 	if err != nil {
 		return err

@@ -51,6 +51,9 @@ func (k *kept) drop(s Store) {
 	}
 }
 
+// broken tells whether it is better to open the store anew than to go on with it.
+func broken(err error) bool { return brokenSQLite(err) || brokenPostgres(err) }
+
 func ask[T any](ctx context.Context, k *kept, question func(Store) (T, error)) (answer T, err error) {
 	s, err := k.store(ctx)
 	if err != nil {

@@ -18,7 +18,7 @@ func (d *database) SetMark(ctx context.Context, m SourceMark) error {
 	if m.Source == "" || m.Class == "" {
 		return fmt.Errorf("store: a mark needs a source and a class: %q, %q", m.Source, m.Class)
 	}
-	return d.change(ctx, func(tx *sql.Tx) error {
+	return d.change(ctx, func(tx *transaction) error {
 		var n int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM source_marks`).Scan(&n); err != nil {
 			return err
@@ -35,7 +35,7 @@ func (d *database) SetMark(ctx context.Context, m SourceMark) error {
 
 // RemoveMark is as Reports says.
 func (d *database) RemoveMark(ctx context.Context, domain, source string) error {
-	return d.change(ctx, func(tx *sql.Tx) error {
+	return d.change(ctx, func(tx *transaction) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM source_marks WHERE domain = $1 AND source = $2`, lower(domain), clean(source, maxDomain))
 		if err != nil {
 			return err
@@ -102,8 +102,8 @@ func (l *inList) add(c *conditions, v any) {
 
 // PutAddresses is as Reports says.
 func (d *database) PutAddresses(ctx context.Context, all []Address) error {
-	return d.change(ctx, func(tx *sql.Tx) error {
-		run := context.WithoutCancel(ctx)
+	return d.change(ctx, func(tx *transaction) error {
+		run := d.run(ctx)
 		put, err := tx.PrepareContext(run, `INSERT INTO addresses (ip, ptr, confirmed, asn, as_name, country, service, looked_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (ip) DO UPDATE SET ptr = excluded.ptr, confirmed = excluded.confirmed,
 			asn = excluded.asn, as_name = excluded.as_name, country = excluded.country, service = excluded.service, looked_at = excluded.looked_at`)

@@ -16,7 +16,12 @@ const (
 
 // Prune is as Store says.
 func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done bool, err error) {
-	err = d.change(ctx, func(tx *sql.Tx) error {
+	if r.Observations > 0 {
+		if err := d.dropMonths(ctx, "observations", days(now.Add(-r.Observations))); err != nil {
+			return false, d.explain(err)
+		}
+	}
+	err = d.change(ctx, func(tx *transaction) error {
 		done = true
 		end, err := d.lastToPrune(ctx, tx, r, now)
 		if err != nil {
@@ -35,11 +40,14 @@ func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done 
 			}
 		}
 		if r.Observations > 0 {
-			all, err := pruneObservations(ctx, tx, days(now.Add(-r.Observations)))
+			all, err := d.deleteObservations(ctx, tx, days(now.Add(-r.Observations)))
 			if err != nil {
 				return err
 			}
 			done = done && all
+		}
+		if err := d.alone(ctx, tx); err != nil {
+			return err
 		}
 		all, err := pruneReports(ctx, tx, r, now)
 		if err != nil {
@@ -52,10 +60,9 @@ func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done 
 	return done && err == nil, err
 }
 
-// pruneObservations deletes those of days before one, and tells whether that was all.
-func pruneObservations(ctx context.Context, tx *sql.Tx, before int64) (all bool, err error) {
-	res, err := tx.ExecContext(ctx, `DELETE FROM observations WHERE (day, hash) IN
-		(SELECT day, hash FROM observations WHERE day < $1 LIMIT $2)`, before, prunedAtOnce)
+// deleteObservations deletes those of days before one, and tells whether that was all.
+func (d *database) deleteObservations(ctx context.Context, tx *transaction, before int64) (all bool, err error) {
+	res, err := tx.ExecContext(ctx, d.pruneObservations(), before, prunedAtOnce)
 	if err != nil {
 		return false, err
 	}
@@ -72,7 +79,7 @@ const firstYoung = `SELECT id FROM decisions WHERE +time >= $1 ORDER BY id LIMIT
 
 // lastToPrune is the ID of the last decision that is to go. They came in about the order of their times, so that the first young
 // one ends what is old.
-func (d *database) lastToPrune(ctx context.Context, tx *sql.Tx, r Retention, now time.Time) (int64, error) {
+func (d *database) lastToPrune(ctx context.Context, tx *transaction, r Retention, now time.Time) (int64, error) {
 	var last int64 // of all that there ever were
 	if err := tx.QueryRowContext(ctx, `SELECT value FROM counters WHERE name = 'decision'`).Scan(&last); err != nil {
 		return 0, err

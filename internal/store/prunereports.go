@@ -3,21 +3,24 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 )
 
-// A raw may have as many bytes as a message may; the records of a report are rarely more than some kilobytes.
+// What one transaction deletes at the most. A raw may have as many bytes as a message may; the records of a report are rarely more than
+// some kilobytes.
 const (
-	atOnceRaws = 20
-	atOnceRows = 200
+	atOnceRows   = 200
+	atOnceRaws   = 200
+	atOnceChunks = 64 // of raws, but for the first raw
 )
 
 // pruneReports deletes what belongs to reports and is to be kept no longer, and tells whether that was all.
-func pruneReports(ctx context.Context, tx *sql.Tx, r Retention, now time.Time) (all bool, err error) {
+func pruneReports(ctx context.Context, tx *transaction, r Retention, now time.Time) (all bool, err error) {
 	all = true
 	for _, part := range []struct {
 		age time.Duration
-		of  func(context.Context, *sql.Tx, time.Time) (bool, error)
+		of  func(context.Context, *transaction, time.Time) (bool, error)
 	}{{r.ReportRows, pruneRows}, {r.Raws, pruneRaws}, {r.Failures, pruneFailures}} {
 		if part.age <= 0 {
 			continue
@@ -36,7 +39,7 @@ func scanID(rows *sql.Rows) (id int64, err error) {
 	return id, err
 }
 
-func pruneRows(ctx context.Context, tx *sql.Tx, before time.Time) (bool, error) {
+func pruneRows(ctx context.Context, tx *transaction, before time.Time) (bool, error) {
 	ids, err := gather(ctx, tx, `SELECT id FROM reports WHERE chunks > 0 AND day < $1 ORDER BY day LIMIT $2`, []any{days(before), atOnceRows}, scanID)
 	if err != nil || len(ids) == 0 {
 		return true, err
@@ -49,10 +52,24 @@ func pruneRows(ctx context.Context, tx *sql.Tx, before time.Time) (bool, error) 
 }
 
 // pruneRaws deletes bytes. The row stays, so that they are known when they come again, but for what held no report.
-func pruneRaws(ctx context.Context, tx *sql.Tx, before time.Time) (bool, error) {
-	ids, err := gather(ctx, tx, `SELECT id FROM raws WHERE chunks > 0 AND at < $1 ORDER BY at LIMIT $2`, []any{micros(before), atOnceRaws}, scanID)
+func pruneRaws(ctx context.Context, tx *transaction, before time.Time) (bool, error) {
+	total := int64(0)
+	ids, err := gather(ctx, tx, `SELECT id, chunks FROM raws WHERE chunks > 0 AND at < $1 ORDER BY at LIMIT $2`, []any{micros(before), atOnceRaws},
+		func(rows *sql.Rows) (id int64, err error) {
+			var chunks int64
+			err = rows.Scan(&id, &chunks)
+			if total > 0 && total+chunks > atOnceChunks {
+				id = 0
+			}
+			total += chunks
+			return id, err
+		})
 	if err != nil || len(ids) == 0 {
 		return true, err
+	}
+	found := len(ids)
+	if i := slices.Index(ids, 0); i > 0 { // enough
+		ids = ids[:i]
 	}
 	for _, s := range []string{
 		`DELETE FROM raw_chunks WHERE raw IN (`, `DELETE FROM raws WHERE reports = 0 AND id IN (`, `UPDATE raws SET chunks = 0 WHERE id IN (`,
@@ -61,11 +78,11 @@ func pruneRaws(ctx context.Context, tx *sql.Tx, before time.Time) (bool, error) 
 			return false, err
 		}
 	}
-	return len(ids) < atOnceRaws, nil
+	return found < atOnceRaws && len(ids) == found, nil
 }
 
 // pruneFailures deletes failure reports. What they came in goes with them, unless it holds other reports: of that, only the bytes go.
-func pruneFailures(ctx context.Context, tx *sql.Tx, before time.Time) (bool, error) {
+func pruneFailures(ctx context.Context, tx *transaction, before time.Time) (bool, error) {
 	ids, err := gather(ctx, tx, `SELECT report FROM failures WHERE at < $1 ORDER BY at LIMIT $2`, []any{micros(before), atOnceFailures}, scanID)
 	if err != nil {
 		return false, err

@@ -58,7 +58,7 @@ func (p *packer) close() {
 // chunks writes a stream into the chunks of a raw.
 type chunks struct {
 	ctx context.Context
-	tx  *sql.Tx
+	tx  *transaction
 	raw int64
 	n   int64
 	buf []byte
@@ -83,7 +83,7 @@ func (c *chunks) flush() error {
 	if len(c.buf) == 0 {
 		return nil
 	}
-	_, err := c.tx.ExecContext(c.ctx, `INSERT INTO raw_chunks (raw, n, data) VALUES ($1, $2, $3)`, c.raw, c.n, c.buf)
+	err := c.tx.later(c.ctx, `INSERT INTO raw_chunks (raw, n, data) VALUES ($1, $2, $3)`, c.raw, c.n, c.buf)
 	c.n++
 	c.buf = c.buf[:0]
 	return err
@@ -149,8 +149,7 @@ func (w *arriving) addRaw(ctx context.Context, a *Arrival) (storedRaw, error) {
 		return r, &ArrivalError{raw.Name, errChanged}
 	}
 	r.chunks = to.n
-	_, err = w.tx.ExecContext(ctx, `UPDATE raws SET chunks = $2 WHERE id = $1`, r.id, r.chunks)
-	return r, err
+	return r, w.tx.later(ctx, `UPDATE raws SET chunks = $2 WHERE id = $1`, r.id, r.chunks)
 }
 
 // refusals are never empty where there is no report.

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
 	"iter"
 )
@@ -13,7 +12,7 @@ func (d *database) Reread(ctx context.Context, a Arrival) (added Added, err erro
 	err = d.arrivals(ctx, func(w *arriving, run context.Context) (err error) {
 		added, err = w.reread(run, &a)
 		return err
-	})
+	}, reportNeeds([]Arrival{a})...)
 	if err != nil {
 		return Added{}, err
 	}
@@ -74,7 +73,7 @@ func (w *arriving) reread(ctx context.Context, a *Arrival) (added Added, err err
 		}
 		added.Removed++
 	}
-	return added, w.settle(ctx, raw)
+	return added, w.settle(ctx, raw, true)
 }
 
 // replace brings a report that the store has to what was read now. Where its rows are gone, its figures stay as they are.
@@ -284,7 +283,7 @@ func (w *arriving) verifiedBy(ctx context.Context, r *storedReport) (bool, error
 }
 
 // removeReport deletes a report whose figures are taken back.
-func removeReport(ctx context.Context, tx *sql.Tx, id int64, same []byte) error {
+func removeReport(ctx context.Context, tx *transaction, id int64, same []byte) error {
 	for _, s := range []string{
 		`DELETE FROM report_rows WHERE report = $1`, `DELETE FROM tls_results WHERE report = $1`, `DELETE FROM failures WHERE report = $1`,
 		`DELETE FROM report_raws WHERE report = $1`, `DELETE FROM reports WHERE id = $1`,

@@ -26,7 +26,7 @@ var pragmas = []string{
 
 // writeCache is how many KiB of pages a transaction may hold in memory. With less, roll-ups of many reports are written to the disk
 // several times before they are committed.
-const writeCache = "cache_size(-16384)"
+const writeCache = "cache_size(-8192)"
 
 // errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
 var errMoved = errors.New("the file was moved away or replaced while it was in use")
@@ -53,58 +53,79 @@ func openSQLite(ctx context.Context, path string, o Options) (Store, error) {
 }
 
 func connectSQLite(ctx context.Context, path string, o Options) (_ *database, err error) {
-	path, err = filepath.Abs(path)
+	d, err := poolsSQLite(path, o.Create)
 	if err != nil {
 		return nil, err
 	}
-	if err := fileSQLite(path, o.Create); err != nil {
-		return nil, err
-	}
-	d := &database{observations: int64(cmp.Or(o.Observations, DefaultObservations)), known: newKnown(), explain: func(err error) error {
-		if errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) {
-			return err
-		}
-		return fmt.Errorf("store %s: %w", path, explainSQLite(err))
-	}}
-	if d.write, err = sql.Open("sqlite", dsn(path, "immediate")); err != nil {
-		return nil, err
-	}
-	d.write.SetMaxOpenConns(1)
-	d.bulk = &manyValues{db: d.write}
-	if d.read, err = sql.Open("sqlite", dsn(path, "deferred")); err != nil {
-		d.write.Close()
-		return nil, err
-	}
-	d.read.SetMaxOpenConns(4)
-	d.read.SetMaxIdleConns(1)
 	defer func() {
 		if err != nil {
 			d.Close()
 			err = explainSQLite(err)
 		}
 	}()
-	tables, err := provider(goose.DialectSQLite3, "sqlite", d.write)
+	d.observations = int64(cmp.Or(o.Observations, DefaultObservations))
+	tables, err := d.steps(d.write)
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, tables, o.Create); err != nil {
-		return nil, err
-	}
-	if err := d.prepare(ctx); err != nil {
-		return nil, err
-	}
-	opened, err := os.Stat(path)
+	return d, migrate(ctx, tables, o.Create)
+}
+
+// poolsSQLite are the connections to a file, whatever is in it.
+func poolsSQLite(path string, create bool) (*database, error) {
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	d.ready = func() error {
-		if now, err := os.Stat(path); err != nil || !os.SameFile(opened, now) {
-			return fmt.Errorf("store %s: %w", path, errMoved)
-		}
-		return nil
+	if err := fileSQLite(path, create); err != nil {
+		return nil, err
 	}
+	e := &sqliteEngine{path: path}
+	if e.opened, err = os.Stat(path); err != nil {
+		return nil, err
+	}
+	d := &database{engine: e, known: newKnown()}
+	if d.write, err = sql.Open("sqlite", dsn(path, "immediate")); err != nil {
+		return nil, err
+	}
+	d.write.SetMaxOpenConns(1)
+	d.bulk = &manyValues{db: d.write}
+	e.write = d.write
+	if d.read, err = sql.Open("sqlite", dsn(path, "deferred")); err != nil {
+		d.write.Close()
+		return nil, err
+	}
+	d.read.SetMaxOpenConns(4)
+	d.read.SetMaxIdleConns(1)
 	return d, nil
 }
+
+// A sqliteEngine is one file.
+type sqliteEngine struct {
+	path   string
+	opened fs.FileInfo // of the file that was opened
+	write  *sql.DB
+}
+
+func (s *sqliteEngine) ready() error {
+	if now, err := os.Stat(s.path); err != nil || !os.SameFile(s.opened, now) {
+		return fmt.Errorf("store %s: %w", s.path, errMoved)
+	}
+	return nil
+}
+
+func (s *sqliteEngine) explain(err error) error {
+	if answers(err) {
+		return err
+	}
+	return fmt.Errorf("store %s: %w", s.path, explainSQLite(err))
+}
+
+func (s *sqliteEngine) steps(db *sql.DB) (*goose.Provider, error) {
+	return provider(goose.DialectSQLite3, "sqlite", db)
+}
+
+func (s *sqliteEngine) close() error { return nil }
 
 // fileSQLite looks whether there is a file that can be a store, and makes an empty one if it may: one that not everybody may read.
 func fileSQLite(path string, create bool) error {
@@ -140,15 +161,18 @@ func reason(err error) error {
 
 // dsn is the driver's word for a file. All its connections begin with the pragmas.
 func dsn(path, lock string) string {
-	p := filepath.ToSlash(path)
-	if !strings.HasPrefix(p, "/") { // C:/…
-		p = "/" + p
-	}
 	all := pragmas
 	if lock == "immediate" {
 		all = append(pragmas[:len(pragmas):len(pragmas)], writeCache)
 	}
-	q := url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": all}
+	return fileURL(path, url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": all})
+}
+
+func fileURL(path string, q url.Values) string {
+	p := filepath.ToSlash(path)
+	if !strings.HasPrefix(p, "/") { // C:/…
+		p = "/" + p
+	}
 	u := url.URL{Scheme: "file", Path: p, RawQuery: q.Encode()}
 	return u.String()
 }
@@ -187,8 +211,8 @@ func explainSQLite(err error) error {
 	return &sqliteError{text: fmt.Sprintf("%s (SQLite %d)", advice, engine.Code()), err: err}
 }
 
-// broken tells whether it is better to open the store anew than to go on with it.
-func broken(err error) bool {
+// brokenSQLite tells whether it is better to open the store anew than to go on with it.
+func brokenSQLite(err error) bool {
 	if errors.Is(err, errMoved) {
 		return true
 	}

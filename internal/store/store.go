@@ -5,7 +5,7 @@
 //	defer s.Close()
 //	err = s.AddBatch(ctx, batch)
 //
-// Every engine keeps the promises of [Store]; package storetest holds it to them. SQLite is the first engine. Several processes
+// Every engine keeps the promises of [Store]; package storetest holds it to them. There are SQLite and PostgreSQL. Several processes
 // may use one store at the same time.
 package store
 
@@ -121,8 +121,12 @@ type Options struct {
 	Observations int  // of a day: what is new is folded as they near it; [DefaultObservations] if zero
 }
 
-// Open opens the store that an address names: "sqlite:/path/to/file.db", or the path alone.
+// Open opens the store that an address names: "sqlite:/path/to/file.db", or the path alone; "postgres://user@host/database", with what
+// libpq knows besides: PGPASSWORD, ~/.pgpass, passfile=, sslmode= and so on.
 func Open(ctx context.Context, address string, o Options) (Store, error) {
+	if isPostgres(address) {
+		return openPostgres(ctx, address, o)
+	}
 	path, err := sqlitePath(address)
 	if err != nil {
 		return nil, err
@@ -132,6 +136,10 @@ func Open(ctx context.Context, address string, o Options) (Store, error) {
 
 // Check tells whether Open would know what to do with an address, without touching anything.
 func Check(address string) error {
+	if isPostgres(address) {
+		_, err := postgresConfig(address)
+		return err
+	}
 	_, err := sqlitePath(address)
 	return err
 }
@@ -141,12 +149,14 @@ func sqlitePath(address string) (string, error) {
 	path := address
 	if scheme, rest, ok := strings.Cut(address, ":"); ok && len(scheme) > 1 && !strings.ContainsAny(scheme, `/\.`) {
 		if scheme != "sqlite" {
-			return "", fmt.Errorf("%w: %q; write it as sqlite:/var/lib/gatepost/gatepost.db", ErrURL, address)
+			return "", fmt.Errorf("%w: %q; %s", ErrURL, address, writeAs)
 		}
 		path = strings.TrimPrefix(rest, "//")
 	}
 	if path == "" || strings.ContainsRune(path, 0) {
-		return "", fmt.Errorf("%w: %q; write it as sqlite:/var/lib/gatepost/gatepost.db", ErrURL, address)
+		return "", fmt.Errorf("%w: %q; %s", ErrURL, address, writeAs)
 	}
 	return path, nil
 }
+
+const writeAs = "write it as sqlite:/var/lib/gatepost/gatepost.db or as " + postgresExample

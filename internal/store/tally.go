@@ -19,7 +19,7 @@ import (
 // a million rows needs no more.
 
 // maxTally is how many details are summed up before they are written.
-const maxTally = 20_000
+const maxTally = 5000
 
 // A place is where the rows of a report count.
 type place struct {
@@ -190,6 +190,14 @@ func compareSources(a, b sourceKey) int {
 		cmp.Compare(number(a.verified), number(b.verified)))
 }
 
+// atMost gives the last of them, as many as are remembered.
+func atMost[T any](all []T) []T {
+	if len(all) <= remembered {
+		return all
+	}
+	return slices.Delete(all, 0, len(all)-remembered)
+}
+
 func (w *arriving) writeFacets(ctx context.Context) error {
 	var values []any
 	ids := changed(w.tally.facets, func(*facet) bool { return true })
@@ -201,8 +209,8 @@ func (w *arriving) writeFacets(ctx context.Context) error {
 			return err
 		}
 		values = append(values, id, f.HeaderFrom, f.EnvelopeFrom, f.DKIM, f.SPF, f.Disposition, string(auth))
-		w.facets = append(w.facets, id)
 	}
+	w.facets = atMost(append(w.facets, ids...))
 	return w.bulk.write(ctx, w.tx, bulkFacets, values)
 }
 
@@ -237,7 +245,7 @@ func (w *arriving) writeAddresses(ctx context.Context, sources []sourceKey) erro
 	if err := w.bulk.write(ctx, w.tx, bulkAddresses, values); err != nil {
 		return err
 	}
-	w.addresses = append(w.addresses, fresh...)
+	w.addresses = atMost(append(w.addresses, fresh...))
 	keys := changed(firsts, func(int64) bool { return true })
 	slices.SortFunc(keys, func(a, b seen) int {
 		return cmp.Or(cmp.Compare(a.domain, b.domain), a.source.Compare(b.source), cmp.Compare(number(a.verified), number(b.verified)))

@@ -28,7 +28,7 @@ func (d *database) TopSources(ctx context.Context, q Question, limit int) ([]Sou
 	if err != nil || t == nil {
 		return nil, err
 	}
-	least := t.messages / (t.lists * int64(limit) * 2)
+	least := t.messages / (t.lists * int64(limit) * 8)
 	for {
 		least = max(least, 1)
 		found, err := t.candidates(ctx, d, least, limit)

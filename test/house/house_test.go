@@ -171,7 +171,7 @@ func TestOnlyTheStoreKnowsSQLAndItKnowsNoProtocol(t *testing.T) {
 				t.Errorf("%s imports %s: only internal/jobs knows what runs the jobs", p.name(), path)
 			case !inside && (path == "database/sql" || strings.HasPrefix(path, "github.com/jackc/") || strings.HasPrefix(path, "modernc.org/") || strings.HasPrefix(path, "github.com/pressly/")):
 				t.Errorf("%s imports %s: only internal/store knows SQL", p.name(), path)
-			case name == "internal/store/storetest":
+			case name == "internal/store/storetest" || name == "internal/store/pgtest":
 				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -329,7 +330,7 @@ func figuresExact(t *testing.T, open Place) {
 			}
 		}
 		for i, q := range questions(random) {
-			if i == step%8 || step%20 == 19 {
+			if i == step%8 || step%5 == 4 {
 				m.holds(t, s, q)
 			}
 		}
@@ -460,5 +461,49 @@ func reporters(t *testing.T, open Place) {
 			Last: noon.AddDate(0, 0, -29)},
 	}; err != nil || !reflect.DeepEqual(seen, want) {
 		t.Errorf("got  %+v, %v\nwant %+v", seen, err, want)
+	}
+}
+
+// What a raw holds no longer is not vouched for by it, and was not seen on its day.
+func rereadTakesBack(t *testing.T, open Place) {
+	s := open(t)
+	late, early := aggregate("late", row("192.0.2.1", 5)), aggregate("early", row("192.0.2.1", 7), row("192.0.2.2", 9))
+	early.Begin, early.End = noon.AddDate(0, 0, -20), noon.AddDate(0, 0, -20)
+	doubtful := raw("doubtful")
+	doubtful.DMARC = "fail"
+	arrive(t, s, store.Arrival{Raw: raw("one"), Reports: []store.Report{late, early}}, store.Arrival{Raw: doubtful, Reports: []store.Report{late}})
+	seen := func(verified bool) string {
+		q := store.Question{Verified: verified}
+		d, err := s.Source(t.Context(), q, netip.MustParseAddr("192.0.2.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fresh, err := s.NewSources(t.Context(), store.Question{Verified: verified, From: noon.AddDate(0, 0, -5)}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(messages(t, s, q), d.First.Format(" 01-02"), d.Last.Format(" 01-02 "), len(fresh))
+	}
+	for _, c := range []struct {
+		name            string
+		a               store.Arrival
+		all, verified   string
+		removed, states int
+	}{
+		{"nothing changed", store.Arrival{Raw: raw("one"), Reports: []store.Report{late, early}}, "21 11-04 11-23 0", "21 11-04 11-23 0", 0, 2},
+		{"the trusted one is gone", store.Arrival{Raw: raw("one"), Reports: []store.Report{early}}, "21 11-04 11-23 0", "16 11-04 11-04 0", 1, 1},
+		{"the early one is gone", store.Arrival{Raw: raw("one"), Refusals: []string{"odd"}}, "5 11-23 11-23 1", "0 01-01 01-01 0", 1, 0},
+		{"the last one is gone", store.Arrival{Raw: doubtful}, "0 01-01 01-01 0", "0 01-01 01-01 0", 1, 0},
+	} {
+		got, err := s.Reread(t.Context(), c.a)
+		if err != nil || got.Removed != c.removed || len(got.Reports) != c.states {
+			t.Errorf("%s: got %+v, %v", c.name, got, err)
+		}
+		if all, verified := seen(false), seen(true); all != c.all || verified != c.verified {
+			t.Errorf("%s: got %q, verified %q; want %q, %q", c.name, all, verified, c.all, c.verified)
+		}
+	}
+	if _, err := s.Reread(t.Context(), store.Arrival{Raw: raw("never came")}); !errors.Is(err, store.ErrNoRaw) {
+		t.Errorf("what never came: %v", err)
 	}
 }

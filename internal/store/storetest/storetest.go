@@ -75,6 +75,7 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"FiguresAreThoseOfARecountWhateverHappens":     figuresExact,
 		"TheFirstSourcesAreTheFirst":                   topExact,
 		"ALargeReportReadAgainIsExact":                 rereadLarge,
+		"WhatIsReadAgainIsTakenBackExactly":            rereadTakesBack,
 		"ReportersAndPoliciesAreRemembered":            reporters,
 		"FailureReportsAreKept":                        failuresKept,
 		"RedactedFailureReportsTellOfNobody":           failuresRedacted,
