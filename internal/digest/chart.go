@@ -11,17 +11,20 @@ import (
 // The picture has twice the points that it is shown with, for screens that have them.
 const (
 	chartWidth  = 552
-	chartHeight = 230
+	chartHeight = 210
 	chartScale  = 2
 )
 
-// The parts of a day, in the order in which they are stacked. The colours differ in lightness too.
-var parts = []struct {
+// A part of a day's messages.
+type part struct {
 	Name  string
 	Mark  byte // in text
 	Color string
 	of    func(insight.Day) int64
-}{
+}
+
+// The parts of a day, in the order in which they are stacked. The colours differ in lightness too.
+var parts = []part{
 	{"passed", '#', "#2f9e78", func(d insight.Day) int64 { return d.Passed }},
 	{"passed on by others", '~', "#7aa7e9", func(d insight.Day) int64 { return d.Forwarded }},
 	{"misconfigured", '!', "#f0a830", func(d insight.Day) int64 { return d.Misconfigured }},
@@ -32,26 +35,25 @@ var parts = []struct {
 func chart(days []insight.Day) ([]byte, error) {
 	var values [][]float64
 	var colors []charts.Color
-	var names []string
 	for _, part := range parts {
 		var line []float64
 		for _, d := range days {
 			line = append(line, float64(part.of(d)))
 		}
-		values, colors, names = append(values, line), append(colors, charts.ParseColor(part.Color)), append(names, part.Name)
+		values, colors = append(values, line), append(colors, charts.ParseColor(part.Color))
 	}
 	text, grid := charts.ParseColor("#48525f"), charts.ParseColor("#e4e8ee")
 	theme := charts.GetTheme(charts.ThemeLight).WithSeriesColors(colors).WithBackgroundColor(charts.ParseColor("#ffffff")).
 		WithTextColor(text).WithXAxisTextColor(text).WithYAxisTextColor(text).WithLegendTextColor(text).WithXAxisColor(grid).WithYAxisColor(grid).WithAxisSplitLineColor(grid)
-	font := charts.FontStyle{FontSize: 10 * chartScale, FontColor: text}
+	font := charts.FontStyle{FontSize: 12 * chartScale, FontColor: text}
 
 	o := charts.NewBarChartOptionWithData(values)
 	o.Theme = theme
 	o.StackSeries = charts.Ptr(true)
 	o.BarSize = 0.72
-	o.Padding = charts.NewBoxEqual(12 * chartScale)
-	o.Legend = charts.LegendOption{SeriesNames: names, FontStyle: font, Symbol: charts.SymbolSquare}
-	every := max(1, (len(days)+7)/8)
+	o.Padding = charts.NewBox(10*chartScale, 14*chartScale, 22*chartScale, 8*chartScale)
+	o.Legend.Show = charts.Ptr(false) // it is too small on a telephone, and so beneath the picture
+	every := max(1, (len(days)+4)/5)
 	for i, d := range days {
 		label := ""
 		if (len(days)-1-i)%every == 0 {

@@ -117,7 +117,7 @@ func (c *Config) Check() (key string, err error) {
 	}
 	if _, err := c.schedule(); err != nil {
 		word, _, _ := strings.Cut(err.Error(), " ")
-		return "digest." + word, fmt.Errorf("digest %q: %w", c.Name, err)
+		return "digest." + strings.TrimSuffix(word, ":"), fmt.Errorf("digest %q: %w", c.Name, err)
 	}
 	if u, err := url.Parse(c.Link); c.Link != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 		return wrong("link", "%q: write it as https://gatepost.example.org", c.Link)

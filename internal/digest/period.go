@@ -7,15 +7,12 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/insight"
 )
 
-// lag is how long after a day its reports are waited for: most come within the day after it.
-const lag = 24 * time.Hour
-
 // Due gives the last moment at which a letter was to be sent, and the period that it is about. There is one for every moment: a program
 // that was down for a month owes the last letter, not four.
 //
 // A weekly letter is about the last week, Monday to Sunday, that ended before; a monthly one about the last month; a daily one about the
-// last day that ended a day before, for on the next morning most of its reports are still to come. Days are those of UTC, the moment is
-// that of the time zone: where clocks go forward past it, it is an hour off, and where they go back it comes once.
+// day before yesterday, for in the morning most of yesterday's reports are still to come. What day it is, the time zone says; the days of
+// the reports are those of UTC. Where clocks go forward past the moment, it is an hour off, and where they go back it comes once.
 func (c *Config) Due(now time.Time) (at time.Time, period string, err error) {
 	s, err := c.schedule()
 	if err != nil {
@@ -34,7 +31,7 @@ func (c *Config) Due(now time.Time) (at time.Time, period string, err error) {
 		day = day.AddDate(0, 0, -1)
 	}
 	at = on(day)
-	return at, s.period(at), nil
+	return at, s.period(day), nil
 }
 
 func (s *schedule) on(day time.Time) bool {
@@ -47,16 +44,15 @@ func (s *schedule) on(day time.Time) bool {
 	return true
 }
 
-// period names the last one that was over at a moment.
-func (s *schedule) period(at time.Time) string {
-	at = at.UTC()
+// period names the last one that was over on a day.
+func (s *schedule) period(day time.Time) string {
 	switch s.every {
 	case Daily:
-		return at.Add(-lag).AddDate(0, 0, -1).Format("2006-01-02")
+		return day.AddDate(0, 0, -2).Format("2006-01-02")
 	case Monthly:
-		return at.AddDate(0, 0, -at.Day()).Format("2006-01")
+		return day.AddDate(0, 0, -day.Day()).Format("2006-01")
 	}
-	year, week := at.AddDate(0, 0, -7).ISOWeek()
+	year, week := day.AddDate(0, 0, -7).ISOWeek()
 	return fmt.Sprintf("%04d-W%02d", year, week)
 }
 

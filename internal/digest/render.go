@@ -75,6 +75,7 @@ var letter = template.Must(template.New("letter").Funcs(template.FuncMap{
 	"outlookEnd": func() template.HTML { return `<!--[if mso]></td></tr></table><![endif]-->` },
 	"image":      func() template.URL { return "cid:" + picture },
 	"color":      func(s string) template.CSS { return template.CSS("color:" + s + ";") },
+	"legend":     func() []part { return parts },
 	"width":      func() int { return chartWidth },
 	// A mail program shows what comes first beside the subject; these keep it from going on with what follows.
 	"padding": func() template.HTML { return template.HTML(strings.Repeat("&#847;&zwnj;&nbsp;", 60)) },

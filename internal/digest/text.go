@@ -143,9 +143,9 @@ func (t *texter) row(r *row) {
 
 // trend writes a bar a day; of more days than fit, a bar for each seven.
 func (t *texter) trend(days []insight.Day) {
-	step, label := 1, "2 Jan"
+	step, label, left := 1, "2 Jan", len("22 Nov")
 	if len(days) > 14 {
-		step, label = 7, "from 2 Jan"
+		step, label, left = 7, "from 2 Jan", len("from 22 Nov")
 	}
 	type bar struct {
 		label string
@@ -166,14 +166,13 @@ func (t *texter) trend(days []insight.Day) {
 		most = max(most, sum.Messages())
 	}
 	const numbers = 10 + 9
-	left := len(label) + 2
-	room := columns - left - numbers - 1
+	room := columns - left - 2 - numbers - 1
 	for _, b := range bars {
 		share := ""
 		if n := b.day.Messages(); n > 0 {
 			share = insight.Percent(float64(b.day.Passed) * 100 / float64(n))
 		}
-		t.line(fmt.Sprintf("%*s  %-*s %10s%9s", left-2, b.label, room, barOf(b.day, most, room), insight.Number(b.day.Messages()), share))
+		t.line(fmt.Sprintf("%*s  %-*s %10s%9s", left, b.label, room, barOf(b.day, most, room), insight.Number(b.day.Messages()), share))
 	}
 	var legend []string
 	for _, part := range parts {

@@ -2,8 +2,6 @@ package digest
 
 import (
 	"net/netip"
-	"os"
-	"testing"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/insight"
@@ -54,21 +52,10 @@ func sample() *insight.Answer {
 	d.Reporters = []insight.Reporter{{Name: "google.com", Reports: 7}, {Name: "Yahoo", Reports: 7}, {Name: "Enterprise Outlook", Reports: 7}}
 	d.Silent = []insight.Reporter{{Name: "Mail.Ru", Usual: 24 * time.Hour, Last: sunday.AddDate(0, 0, -12)}}
 	d.Policy = insight.Policy{Known: true, Published: "v=DMARC1; p=quarantine; rua=mailto:reports@gatepost.example", At: "example.com", P: "quarantine",
-		Seen: []insight.SeenPolicy{{Tags: map[string]string{"p": "none"}, Reporters: 2, Last: sunday}},
+		Seen:    []insight.SeenPolicy{{Tags: map[string]string{"p": "none"}, Reporters: 2, Last: sunday}},
 		Differs: []insight.Difference{{Tag: "p", Published: "quarantine", Seen: "none", Reporters: 2, Last: sunday}}}
 	d.Next = insight.Step{ID: insight.StepMendSource, Domain: "example.com", Text: "Mailchimp: 1,204 of 1,204 messages did not pass. " + d.Groups[2].Class.Advice,
 		Record: &insight.Record{Name: "k2._domainkey.example.com", Type: "CNAME", Value: "dkim2.mcsv.net"}, Docs: "https://mailchimp.com/help/"}
 	a.Domains = []insight.Domain{d}
 	return a
-}
-
-func TestLook(t *testing.T) {
-	a := sample()
-	l, err := render(compose(&Config{Name: "weekly", Link: "https://gatepost.example.org/"}, a, false), a.Days, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	os.WriteFile("/tmp/look/letter.html", []byte(l.HTML), 0o644)
-	os.WriteFile("/tmp/look/trend.png", l.Inline[0].PNG, 0o644)
-	os.WriteFile("/tmp/look/letter.txt", []byte(l.Text), 0o644)
 }
