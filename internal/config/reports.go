@@ -60,12 +60,14 @@ type ReportHTTP struct {
 
 // A Folder is a table [[reports.folder]].
 type Folder struct {
-	Path    string `toml:"path"`
-	Kind    string `toml:"kind"`
-	After   string `toml:"after"`
-	MoveTo  string `toml:"move_to"`
-	BadTo   string `toml:"bad_to"`
-	MaxSize Size   `toml:"max_bytes"`
+	Path      string   `toml:"path"`
+	Folders   []string `toml:"folders"` // of a Maildir
+	Recursive bool     `toml:"recursive"`
+	After     string   `toml:"after"`
+	Done      string   `toml:"done"`
+	Bad       string   `toml:"bad"`
+	MaxSize   Size     `toml:"max_bytes"`
+	Rescan    Duration `toml:"rescan"`
 }
 
 // OAuth says how to get a token in the place of a password.
@@ -156,8 +158,8 @@ func (r *Reports) paths() []*string {
 	for i := range r.Folders {
 		f := &r.Folders[i]
 		paths = append(paths, &f.Path)
-		for _, to := range []*string{&f.MoveTo, &f.BadTo} {
-			if !strings.HasPrefix(*to, ".") || strings.ContainsAny(*to, `/\`) { // a folder of the Maildir, as .Done, is no path
+		for _, to := range []*string{&f.Done, &f.Bad} {
+			if !strings.HasPrefix(*to, ".") || strings.ContainsAny(*to, `/\`) { // else a folder of the Maildir
 				paths = append(paths, to)
 			}
 		}
@@ -200,7 +202,7 @@ type Graph struct {
 type Gmail struct {
 	User      string   `toml:"user"`
 	OAuth     *OAuth   `toml:"oauth"`
-	Query     string   `toml:"query"`
+	Label     string   `toml:"label"`
 	After     string   `toml:"after"`
 	Done      string   `toml:"done"`
 	Bad       string   `toml:"bad"`

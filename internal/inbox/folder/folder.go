@@ -14,7 +14,6 @@ package folder
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -60,23 +59,23 @@ func New(o Options) (*Input, error) {
 	o.After = cmp.Or(o.After, Keep)
 	switch {
 	case len(o.Paths) == 0:
-		return nil, errors.New("Paths: are missing")
+		return nil, inbox.Wrong("Paths", "are missing")
 	case slices.Contains(o.Paths, ""):
-		return nil, errors.New("Paths: one is empty")
+		return nil, inbox.Wrong("Paths", "one is empty")
 	case !slices.Contains([]string{Keep, Move, Seen, Delete}, o.After):
-		return nil, fmt.Errorf("After: %q is not known; there are keep, move, seen and delete", o.After)
+		return nil, inbox.Wrong("After", "%q is not known; there are keep, move, seen and delete", o.After)
 	case o.After == Move && o.Done == "":
-		return nil, errors.New("Done: is missing, and After is move")
+		return nil, inbox.Wrong("Done", "is missing, and After is move")
 	case o.MaxSize < 0:
-		return nil, errors.New("MaxSize: is negative")
+		return nil, inbox.Wrong("MaxSize", "is negative")
 	case o.Settle < 0:
-		return nil, errors.New("Settle: is negative")
+		return nil, inbox.Wrong("Settle", "is negative")
 	case o.Rescan < 0:
-		return nil, errors.New("Rescan: is negative")
+		return nil, inbox.Wrong("Rescan", "is negative")
 	}
 	for _, f := range o.Folders {
 		if f != "." && !isFolder(f) {
-			return nil, fmt.Errorf("Folders: %q is not one of a Maildir; they are as .Reports, and the inbox is .", f)
+			return nil, inbox.Wrong("Folders", "%q is not one of a Maildir; they are as .Reports, and the inbox is .", f)
 		}
 	}
 	for field, target := range map[string]string{"Done": o.Done, "Bad": o.Bad} {
@@ -85,7 +84,7 @@ func New(o Options) (*Input, error) {
 		}
 		for _, p := range o.Paths {
 			if !isFolder(target) && filepath.Clean(p) == filepath.Clean(target) || slices.Contains(o.Folders, target) {
-				return nil, fmt.Errorf("%s: %s is where the reports are taken from", field, target)
+				return nil, inbox.Wrong(field, "%s is where the reports are taken from", target)
 			}
 		}
 	}
@@ -175,7 +174,10 @@ func (in *Input) Run(ctx context.Context, im inbox.Importer) error {
 				return err
 			case paths != nil:
 				in.status.Failed(paths)
-			case len(in.waiting) == 0:
+			case len(in.waiting) > 0:
+			case len(in.later) > 0:
+				in.status.Through()
+			default:
 				in.status.Succeeded()
 			}
 			if found > 0 {

@@ -127,7 +127,7 @@ func secretFile(t *testing.T, text string) string {
 }
 
 func scriptedOptions(t *testing.T, address string) Options {
-	return Options{Address: address, TLS: Plain, User: "user", PasswordFile: secretFile(t, secret), MaxSize: 1 << 20, stall: time.Second}
+	return Options{Address: address, TLS: Plain, User: "user", PasswordFile: secretFile(t, secret), MaxSize: 1 << 20, stall: 20 * time.Second}
 }
 
 func TestTheUsualScriptIsWellUnderstood(t *testing.T) {
@@ -176,7 +176,11 @@ func TestAServerThatMisbehavesCostsItsConnectionAndLittleElse(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			im := new(inboxtest.Importer)
-			err := once(t, scriptedOptions(t, scripted(t, c.greeting, c.script)), im)
+			o := scriptedOptions(t, scripted(t, c.greeting, c.script))
+			if c.want == "did not answer within" {
+				o.stall = 300 * time.Millisecond
+			}
+			err := once(t, o, im)
 			runtime.ReadMemStats(&after)
 			if err == nil != (c.want == "" && c.taken > 0) || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("the error is %v; it should have %q", err, c.want)
