@@ -67,8 +67,10 @@ type node struct {
 	milter          string
 	log             io.Writer
 
-	mu  sync.Mutex
-	cmd *exec.Cmd
+	mu    sync.Mutex
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has ended, with err
+	err   error
 }
 
 func (s *scene) newNode(t *testing.T, i int) *node {
@@ -117,13 +119,13 @@ trusted_proxies = ["127.0.0.0/8"]
 [[reports.folder]]
 path = %q
 after = "move"
-move_to = %q
-bad_to = %q
+done = %q
+bad = %q
 [[reports.folder]]
 path = %q
 after = "move"
-move_to = ".Done"
-bad_to = ".Bad"
+done = ".Done"
+bad = ".Bad"
 [[reports.imap]]
 server = %q
 tls = "none"
@@ -143,13 +145,26 @@ func (n *node) launch(t *testing.T) {
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	cmd, ended := n.cmd, make(chan struct{})
+	n.ended = ended
+	go func() {
+		defer close(ended)
+		n.err = cmd.Wait()
+	}()
 }
 
 // start starts it, and waits until it answers.
 func (n *node) start(t *testing.T) {
 	t.Helper()
 	n.launch(t)
-	waitFor(t, "gatepost", func() bool { return answers(n.web) && answers(n.smtp) })
+	waitFor(t, "gatepost", func() bool {
+		select {
+		case <-n.ended:
+			t.Fatalf("gatepost ended by itself: %v", n.err)
+		default:
+		}
+		return answers(n.web) && answers(n.smtp)
+	})
 }
 
 // kill is how a machine that loses its power ends it.
@@ -158,7 +173,7 @@ func (n *node) kill() {
 	defer n.mu.Unlock()
 	if n.cmd != nil {
 		n.cmd.Process.Kill()
-		n.cmd.Wait()
+		<-n.ended
 		n.cmd = nil
 	}
 }
@@ -172,17 +187,15 @@ func (n *node) terminate(t *testing.T) {
 		return
 	}
 	n.cmd.Process.Signal(syscall.SIGTERM)
-	ended := make(chan error, 1)
-	go func() { ended <- n.cmd.Wait() }()
 	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("after SIGTERM: %v, want exit status 0", err)
-		}
+	case <-n.ended:
 	case <-time.After(patience):
 		n.cmd.Process.Signal(syscall.SIGQUIT)
 		t.Errorf("it still runs %v after SIGTERM", patience)
-		<-ended
+		<-n.ended
+	}
+	if n.err != nil {
+		t.Errorf("after SIGTERM: %v, want exit status 0", n.err)
 	}
 	n.cmd = nil
 }
