@@ -34,8 +34,9 @@ func files(dir string) []string {
 	return names
 }
 
-// check holds the store, and the places where things are put away, to what was sent.
-func (w *world) check(t *testing.T, s *scene) {
+// check holds the store, and the places where things are put away, to what was sent. It gives how often something was offered again that
+// was in the store already.
+func (w *world) check(t *testing.T, s *scene) (again int64) {
 	t.Helper()
 	kept, err := store.Open(t.Context(), s.url(), store.Options{})
 	if err != nil {
@@ -44,8 +45,10 @@ func (w *world) check(t *testing.T, s *scene) {
 	defer kept.Close()
 	w.checkReports(t, kept)
 	w.checkSums(t, kept)
-	w.checkRaws(t, kept)
+	again = w.checkRaws(t, kept)
 	w.checkPlaces(t, s)
+	t.Logf("%d reports in %d parcels; %d times one was offered again that was in the store", len(w.reports), len(w.parcels), again)
+	return again
 }
 
 func (w *world) checkReports(t *testing.T, kept store.Store) {
@@ -179,9 +182,12 @@ func (w *world) checkSums(t *testing.T, kept store.Store) {
 }
 
 // checkRaws holds the bytes that are kept to those that were sent.
-func (w *world) checkRaws(t *testing.T, kept store.Store) {
+func (w *world) checkRaws(t *testing.T, kept store.Store) (again int64) {
 	t.Helper()
-	found := map[store.Hash]int{}
+	found, sent := map[store.Hash]int{}, map[store.Hash]int64{}
+	for _, p := range w.parcels {
+		sent[p.hash()]++
+	}
 	for raw, err := range kept.Raws(t.Context(), store.RawFilter{}) {
 		if err != nil {
 			t.Fatal(err)
@@ -192,6 +198,9 @@ func (w *world) checkRaws(t *testing.T, kept store.Store) {
 		}
 		if found[raw.Hash]++; found[raw.Hash] > 1 {
 			t.Errorf("%s is in the store %d times", raw.Name, found[raw.Hash])
+		}
+		if again += raw.Times - sent[raw.Hash]; raw.Times < sent[raw.Hash] {
+			t.Errorf("%s came %d times, and was acknowledged %d times", raw.Name, raw.Times, sent[raw.Hash])
 		}
 		if bad := w.bad[raw.Hash]; bad != (raw.Reports == 0) || bad != (len(raw.Refusals) > 0) {
 			t.Errorf("%s: bad is %t, but it has %d reports and was refused for %q", raw.Name, bad, raw.Reports, raw.Refusals)
@@ -213,6 +222,7 @@ func (w *world) checkRaws(t *testing.T, kept store.Store) {
 			t.Errorf("what was sent as %x is lost", hash)
 		}
 	}
+	return again
 }
 
 // checkPlaces looks whether everything was put away once, and where it belongs.
