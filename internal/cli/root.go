@@ -4,8 +4,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const rootHelp = `Gatepost verifies the mail that arrives, signs the mail that leaves, and says
-why.
+const rootHelp = `Gatepost verifies the mail that arrives, signs the mail that leaves, reads the
+reports that come back, and says why.
 
 Exit status, of every command:
   0  fine
