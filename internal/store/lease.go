@@ -32,7 +32,9 @@ func (d *database) Release(ctx context.Context, name, holder string) error {
 	})
 }
 
-func (p *postgresEngine) clock() string { return `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint` }
+func (p *postgresEngine) clock() string {
+	return `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+}
 
 func (s *sqliteEngine) clock() string { return `CAST(unixepoch('subsec') * 1000000 AS INTEGER)` }
 
