@@ -157,6 +157,12 @@ func (n *node) launch(t *testing.T) {
 func (n *node) start(t *testing.T) {
 	t.Helper()
 	n.launch(t)
+	n.wait(t)
+}
+
+// wait waits until it answers.
+func (n *node) wait(t *testing.T) {
+	t.Helper()
 	waitFor(t, "gatepost", func() bool {
 		select {
 		case <-n.ended:
