@@ -31,6 +31,7 @@ type back struct {
 	store    string           // the address
 	hatch    hatch
 
+	moving    sync.Mutex // from one reception to the next
 	mu        sync.Mutex
 	reception *reception // nil where nothing is kept
 
@@ -109,6 +110,9 @@ func (b *back) start(ctx context.Context, s *Server) {
 		b.tasks.Go(func() { b.memory.allowed.Run(ctx) })
 	}
 	b.tasks.Go(func() { b.rotor.Run(ctx) })
+	if b.reception != nil {
+		b.hatch.handler.Store(b.reception.upload)
+	}
 	b.receive(s)
 	for _, a := range s.running.config.Web.Listen {
 		b.tasks.Go(func() { s.serveWeb(ctx, a) })
@@ -121,7 +125,6 @@ func (b *back) receive(s *Server) {
 	if r == nil {
 		return
 	}
-	b.hatch.handler.Store(r.upload)
 	if hasJobs(s.state().config) {
 		r.start(b.ctx, b.importer, s.runJobs)
 	} else {
@@ -130,17 +133,21 @@ func (b *back) receive(s *Server) {
 }
 
 // receiveAnew ends the taking in of reports, and begins it by another configuration. Uploads go to the new one at once; those under way
-// have an answer from the old one.
+// have an answer from the old one. Nobody waits for a mail server that takes its time for the message that is under way.
 func (b *back) receiveAnew(s *Server, next *reception) {
 	b.hatch.handler.Store(next.upload)
 	b.mu.Lock()
 	old := b.reception
 	b.reception = next
 	b.mu.Unlock()
-	end, cancel := context.WithTimeout(b.ctx, drainTimeout)
-	defer cancel()
-	old.stop(end)
-	b.receive(s)
+	b.tasks.Go(func() {
+		b.moving.Lock()
+		defer b.moving.Unlock()
+		end, cancel := context.WithTimeout(b.ctx, drainTimeout)
+		defer cancel()
+		old.stop(end)
+		b.receive(s)
+	})
 }
 
 // webPause is how long after a failure the metrics are tried to be shown again.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
@@ -37,20 +38,23 @@ func (r *reception) trouble() error {
 	if r == nil {
 		return nil
 	}
-	var all []error
+	var all []string
 	for i, in := range r.inputs {
 		if s := in.State(); s.LastError != "" && !elsewhere(in) {
-			all = append(all, web.Degraded(fmt.Sprintf("%s: %s", r.names[i], s.LastError)))
+			all = append(all, r.names[i]+": "+s.LastError)
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, d := range r.doors {
 		if err := r.closed[d]; err != nil {
-			all = append(all, web.Degraded(fmt.Sprintf("%s at %s: %v", d.protocol, d.address, err)))
+			all = append(all, fmt.Sprintf("%s at %s: %v", d.protocol, d.address, err))
 		}
 	}
-	return errors.Join(all...)
+	if len(all) == 0 {
+		return nil
+	}
+	return web.Degraded(strings.Join(all, "; "))
 }
 
 // intake is what the metrics show of it.
