@@ -185,7 +185,7 @@ func (d *database) Close() error {
 
 // answers tells errors that are the store's own answer, and nothing that the engine says.
 func answers(err error) bool {
-	return err == nil || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark)
+	return err == nil || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) || errors.Is(err, ErrNotClaimed)
 }
 
 // attempts is how often a transaction is tried that others are in the way of.

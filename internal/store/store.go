@@ -52,6 +52,7 @@ type Store interface {
 	Release(ctx context.Context, name, holder string) error
 
 	Reports
+	Letters
 
 	Close() error
 }
