@@ -41,9 +41,10 @@ func startFeeders(t *testing.T, s *scene, most int) *feeders {
 	f := &feeders{s: s, todo: map[string]chan *parcel{}, stop: make(chan struct{})}
 	hand := map[string]func(*parcel) error{bySMTP: f.smtp, byLMTP: f.lmtp, byHTTP: f.http, byIMAP: f.append, byFolder: f.put, byMaildir: f.deliver}
 	for way, n := range sideBySide {
-		f.todo[way] = make(chan *parcel, most)
+		todo := make(chan *parcel, most)
+		f.todo[way] = todo
 		for range n {
-			f.running.Go(func() { f.feed(f.todo[way], hand[way]) })
+			f.running.Go(func() { f.feed(todo, hand[way]) })
 		}
 	}
 	t.Cleanup(sync.OnceFunc(func() {

@@ -9,7 +9,7 @@ import (
 )
 
 // reportsPerKill keeps every feeder busy while the program is up.
-const reportsPerKill = 40
+const reportsPerKill = 25
 
 // moment waits until something was acknowledged, or for half a second, and then a little longer.
 func (f *feeders) moment(r *rand.Rand) {

@@ -5,7 +5,6 @@ package reports
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -204,22 +203,6 @@ func (n *node) terminate(t *testing.T) {
 		t.Errorf("after SIGTERM: %v, want exit status 0", n.err)
 	}
 	n.cmd = nil
-}
-
-// page reads what it shows by HTTP.
-func (n *node) page(t *testing.T, path string) string {
-	t.Helper()
-	client := http.Client{Timeout: 20 * time.Second}
-	resp, err := client.Get("http://" + n.web + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 // url is the address of the store.

@@ -15,7 +15,7 @@ import (
 // other fetches from it: whatever leases do, nothing may be lost or count twice.
 func TestNoReportIsLostAndNoneCountsTwiceWhenNodesAndPostgreSQLAreKilled(t *testing.T) {
 	t.Parallel()
-	r, n := dice(t), kills(t, 15)
+	r, n := dice(t), kills(t, 12)
 	server := pgtest.New(t)
 	s := setScene(t, 2, server.Database(t)+"?connect_timeout=2")
 	for _, gate := range s.nodes {
@@ -24,7 +24,7 @@ func TestNoReportIsLostAndNoneCountsTwiceWhenNodesAndPostgreSQLAreKilled(t *test
 		}
 		writeFile(t, filepath.Join(gate.state, "node"), "one and the same\n")
 	}
-	w := newWorld(r, n*reportsPerKill/2)
+	w := newWorld(r, n*reportsPerKill)
 	f := startFeeders(t, s, len(w.parcels))
 	for _, gate := range s.nodes {
 		gate.launch(t)
