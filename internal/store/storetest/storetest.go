@@ -57,6 +57,9 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"NumbersOfExceptionsAreNotGivenTwice":          exceptionNumbers,
 		"TheContextThatEndedStopsEverythingButNoState": contextEnds,
 
+		"ALeaseHasOneHolderUntilItEnds": leases,
+		"ALeaseThatManyWantGoesToOne":   leaseRace,
+
 		"AReportCountsOnceHoweverOftenItComes":         reportOnce,
 		"EachPartOfItsIdentityMakesAnotherReport":      reportIdentity,
 		"ReportsThatConflictAreKeptCountedAndMarked":   reportConflict,
