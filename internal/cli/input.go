@@ -22,9 +22,11 @@ type input struct {
 // inputs finds the messages that a command's arguments name: files, mbox files, standard input as "-", and in directories all that
 // is a message by its name or by its place. What it opened for others to read on is closed by Close.
 type inputs struct {
-	paths []string
-	stdin io.Reader
-	kept  []io.Closer
+	paths  []string
+	stdin  io.Reader
+	kept   []io.Closer
+	wanted func(path string) bool // in directories; messages if nil
+	none   error                  // of a directory without any
 }
 
 func (i *inputs) Close() {
@@ -146,6 +148,10 @@ var errNoMessages = errors.New("no messages in it; a message is a file *.eml, or
 
 // directory walks through a directory and those beneath it. Links to directories are not followed.
 func (i *inputs) directory(root string, yield func(input) bool) bool {
+	wantedName, none := i.wanted, i.none
+	if wantedName == nil {
+		wantedName, none = isMessageName, errNoMessages
+	}
 	found, wanted := false, true
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -155,7 +161,7 @@ func (i *inputs) directory(root string, yield func(input) bool) bool {
 				return fs.SkipAll
 			}
 			return nil // WalkDir does not go into what cannot be read
-		case d.IsDir() || !isMessageName(path):
+		case d.IsDir() || !wantedName(path):
 			return nil
 		}
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
@@ -173,7 +179,7 @@ func (i *inputs) directory(root string, yield func(input) bool) bool {
 	case err != nil:
 		return yield(input{name: root, err: err})
 	case !found:
-		return yield(input{name: root, err: fmt.Errorf("%s: %w", root, errNoMessages)})
+		return yield(input{name: root, err: fmt.Errorf("%s: %w", root, none)})
 	}
 	return true
 }

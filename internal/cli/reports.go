@@ -3,19 +3,19 @@ package cli
 import "github.com/spf13/cobra"
 
 const reportsHelp = `Work with the reports that the world sends about a domain: DMARC aggregate and
-failure reports, and reports about TLS.
+failure reports, and TLS reports.
 
 Exit status: that of the command beneath.`
 
 func reportsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "reports COMMAND",
-		Short:   "Read the reports that others send about a domain",
+		Short:   "Work with the reports that others send about a domain",
 		Long:    reportsHelp,
-		Example: "  gatepost reports address example.com",
+		Example: "  gatepost reports parse report.eml",
 		Args:    noSuchCommand,
 		RunE:    needCommand,
 	}
-	cmd.AddCommand(reportsAddressCommand())
+	cmd.AddCommand(reportsParseCommand(), reportsAddressCommand())
 	return cmd
 }

@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"fields":    fields,
 			"columns":   columns,
 			"listen":    listenOn,
+			"wrapped":   wrapped,
 			"remember":  remember,
 			// database NAME: the variable is the address of an empty database on a PostgreSQL server.
 			"database": func(ts *testscript.TestScript, neg bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },

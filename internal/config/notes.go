@@ -128,19 +128,24 @@ fields of this name from what comes to them.`},
 	"reports.http.max_bytes":       {text: "Of one upload."},
 	"reports.http.trusted_proxies": {text: "Whose X-Forwarded-For tells the address of the client."},
 	"reports.folder": {text: "Directories, Maildirs and mbox files that reports come into.", sample: `[[reports.folder]]
-path = "/var/mail/dmarc/Maildir"
-kind = "maildir"     # or directory, mbox, file; found out by itself where it is left out
-after = "move"       # keep, delete or move
-move_to = ""         # a directory or a folder of the Maildir
-bad_to = ""          # for what cannot be read`},
+path = "/var/mail/dmarc/Maildir" # what it is, is found out
+folders = []                     # of a Maildir: those below the inbox, as ".Reports"
+recursive = false                # the directories in a directory too
+after = "move"                   # keep, move, seen or delete
+done = ".Done"                   # a directory, or a folder of the Maildir
+bad = ".Bad"                     # for what cannot be read
+max_bytes = "50MiB"
+rescan = "1m"                    # how often to look without being called`},
 	"reports.imap": {text: "Mailboxes on an IMAP server.", sample: `[[reports.imap]]
 server = "imap.example.org"     # port 993, or 143 with tls = "starttls"
 user = "dmarc@example.org"
 password_file = "imap-password" # or a table [reports.imap.oauth]
 mailboxes = ["INBOX"]
 after = "move"                  # to done; or flag, seen, delete
-done = "Gatepost-Done"
-bad = "Gatepost-Bad"            # for what cannot be read`},
+done = "Gatepost-Done"          # on some servers "INBOX.Gatepost-Done"
+bad = "Gatepost-Bad"            # for what cannot be read
+max_bytes = "50MiB"
+poll = "1m"                     # how often to ask a server that does not tell`},
 	"reports.graph": {text: "Mailboxes at Microsoft, by Graph.", sample: `[[reports.graph]]
 user = "dmarc@example.org"
 [reports.graph.oauth]

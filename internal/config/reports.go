@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/dns"
@@ -59,12 +60,14 @@ type ReportHTTP struct {
 
 // A Folder is a table [[reports.folder]].
 type Folder struct {
-	Path    string `toml:"path"`
-	Kind    string `toml:"kind"`
-	After   string `toml:"after"`
-	MoveTo  string `toml:"move_to"`
-	BadTo   string `toml:"bad_to"`
-	MaxSize Size   `toml:"max_bytes"`
+	Path      string   `toml:"path"`
+	Folders   []string `toml:"folders"` // of a Maildir
+	Recursive bool     `toml:"recursive"`
+	After     string   `toml:"after"`
+	Done      string   `toml:"done"`
+	Bad       string   `toml:"bad"`
+	MaxSize   Size     `toml:"max_bytes"`
+	Rescan    Duration `toml:"rescan"`
 }
 
 // OAuth says how to get a token in the place of a password.
@@ -154,7 +157,12 @@ func (r *Reports) paths() []*string {
 	}
 	for i := range r.Folders {
 		f := &r.Folders[i]
-		paths = append(paths, &f.Path, &f.MoveTo, &f.BadTo)
+		paths = append(paths, &f.Path)
+		for _, to := range []*string{&f.Done, &f.Bad} {
+			if !strings.HasPrefix(*to, ".") || strings.ContainsAny(*to, `/\`) { // else a folder of the Maildir
+				paths = append(paths, to)
+			}
+		}
 	}
 	for i := range r.IMAP {
 		paths = append(paths, &r.IMAP[i].CAFile, &r.IMAP[i].PasswordFile)
@@ -194,7 +202,7 @@ type Graph struct {
 type Gmail struct {
 	User      string   `toml:"user"`
 	OAuth     *OAuth   `toml:"oauth"`
-	Query     string   `toml:"query"`
+	Label     string   `toml:"label"`
 	After     string   `toml:"after"`
 	Done      string   `toml:"done"`
 	Bad       string   `toml:"bad"`

@@ -80,6 +80,14 @@ func (s *Status) Succeeded() {
 	}
 }
 
+// Through says that the input is through with what was there, but for some of it, of which Trouble told.
+func (s *Status) Through() {
+	s.Up()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.LastSuccess = time.Now().UTC()
+}
+
 // Failed says that the input cannot do its work, and why. The log has it once: not again until things change.
 func (s *Status) Failed(err error) {
 	s.trouble(err, true)

@@ -69,9 +69,9 @@ func (j *judge) source(all []*SourceFacts) *senders.Source {
 	s := &senders.Source{Domain: j.d.Name, IP: first.IP, Span: j.span, Service: first.Match, Own: j.own, Mark: j.mark(first)}
 	s.Own.Authorised = first.Authorised
 	if a := first.Address; !a.LookedAt.IsZero() {
-		s.Named, s.ASN, s.Country = true, a.ASN, a.Country
+		s.Named, s.ASN, s.Country = a.PTR != store.NameUnknown, a.ASN, a.Country
 		switch {
-		case a.PTR == "":
+		case a.PTR == "", a.PTR == store.NameUnknown:
 		case a.Confirmed:
 			s.PTR = []string{a.PTR}
 		default:

@@ -9,19 +9,13 @@ import (
 
 // Read gives the reports in what r gives, whatever they come wrapped in.
 func Read(ctx context.Context, r io.Reader) (Contents, error) {
-	all, refusals, err := reports.Load(reading{ctx, r}, reports.Options{})
+	all, err := reports.ReadAll(reading{ctx, r}, reports.Options{})
 	if err != nil {
 		return Contents{}, err
 	}
-	c := Contents{Refusals: refusals, Release: func() {
-		for _, report := range all {
-			report.Close()
-		}
-	}}
-	for _, report := range all {
-		s := report.Store()
-		s.Held = report.Held()
-		c.Reports = append(c.Reports, s)
+	c := Contents{Refusals: all.Refusals, Release: func() { all.Close() }}
+	for _, report := range all.Reports {
+		c.Reports = append(c.Reports, report.Store())
 	}
 	return c, nil
 }

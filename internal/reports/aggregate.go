@@ -62,9 +62,10 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 		return nil, err
 	}
 	hash.Sum(r.Content[:0])
+	r.source = s
 	if r.records > most {
 		s.Keep()
-		r.body = s
+		r.spool, r.body = s, s.Open()
 	}
 	f := *a.Feedback()
 	r.Aggregate = &f
@@ -104,7 +105,7 @@ func (r *Report) Records() iter.Seq2[*aggregate.Record, error] {
 			}
 			return
 		}
-		a, done := reader(r.body.Open(), r.options)
+		a, done := reader(io.NewSectionReader(r.body, 0, r.body.Size()), r.options)
 		defer done()
 		var rec aggregate.Record
 		for {

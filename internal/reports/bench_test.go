@@ -37,7 +37,7 @@ func BenchmarkRead(b *testing.B) {
 	start, done := time.Now(), 0
 	for b.Loop() {
 		for _, m := range mails {
-			all, _, err := Load(bytes.NewReader(m), Options{})
+			all, _, err := loadAll(bytes.NewReader(m), Options{})
 			if err != nil || len(all) != 1 {
 				b.Fatal(err)
 			}

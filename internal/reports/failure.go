@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/unwrap"
@@ -69,5 +70,13 @@ func bodyHash(in io.Reader) (store.Hash, error) {
 			hash.Sum(sum[:0])
 			return sum, nil
 		}
+	}
+}
+
+// failed is what the store has of the message that a failure report is about.
+func failed(f *failure.Report) *store.FailedMessage {
+	return &store.FailedMessage{
+		Arrived: f.ArrivalDate, SourceIP: f.SourceIP, AuthorDomain: f.AuthorDomain, AuthFailure: f.AuthFailure,
+		Alignment: strings.Join(f.IdentityAlignment, ","), DeliveryResult: f.DeliveryResult,
 	}
 }

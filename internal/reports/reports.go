@@ -30,6 +30,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/unwrap"
 	"github.com/gatepost-mail/gatepost/report/aggregate"
 	"github.com/gatepost-mail/gatepost/report/failure"
+	"github.com/gatepost-mail/gatepost/report/tlsrpt"
 )
 
 // Options are the bounds of what is read. The zero value has good ones.
@@ -37,6 +38,7 @@ type Options struct {
 	Unwrap    unwrap.Limits
 	Aggregate aggregate.Options
 	Failure   failure.Options
+	TLS       tlsrpt.Options
 	Held      int // the most records of a report that are held in memory. 2000
 }
 
@@ -80,24 +82,6 @@ func Read(r io.Reader, o Options) iter.Seq2[Result, error] {
 	}
 }
 
-// Load reads all reports in what r gives and keeps them. The caller closes them.
-func Load(r io.Reader, o Options) (all []*Report, refusals []string, err error) {
-	for res, err := range Read(r, o) {
-		switch {
-		case err != nil:
-			for _, report := range all {
-				report.Close()
-			}
-			return nil, nil, err
-		case res.Report != nil:
-			all = append(all, res.Report)
-		default:
-			refusals = append(refusals, res.Refusal.String())
-		}
-	}
-	return all, refusals, nil
-}
-
 // errEnough ends the reading when the caller wants no more.
 var errEnough = errors.New("enough")
 
@@ -131,8 +115,11 @@ func (x *reading) part(p unwrap.Part) error {
 			return nil
 		}
 	case unwrap.JSON:
-		x.others.add("JSON that is no TLS report")
-		return nil
+		r, err = readTLS(p.Body, x.options)
+		if errors.Is(err, tlsrpt.ErrNoReport) {
+			x.others.add("JSON that is no TLS report")
+			return nil
+		}
 	case unwrap.Mail:
 		if p.Guessed && x.given { // the text beside a report
 			return nil
@@ -176,7 +163,7 @@ func (x *reading) refuse(r Refusal) error {
 // reason leaves out the name of the package that an error comes from.
 func reason(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"aggregate: ", "failure: ", "tlsrpt: "} {
+	for _, prefix := range []string{"aggregate: ", "failure report: ", "TLS report: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text
@@ -241,21 +228,24 @@ type Report struct {
 
 	Aggregate *aggregate.Feedback // all but the records, of an aggregate report
 	Failure   *failure.Report
+	TLS       *tlsrpt.Report
 
 	records int64              // of an aggregate report
 	held    []aggregate.Record // all of them, unless body is there
-	body    *unwrap.Spool
+	body    *io.SectionReader
+	spool   *unwrap.Spool // of body; nil if that is not the report's own
+	source  *unwrap.Spool // what it was read from, while it is yielded
 	options aggregate.Options
 	head    []byte // the document without its warnings and the brace at its end
 }
 
 // Close gives up what the report holds. Its records cannot be read any more.
 func (r *Report) Close() error {
-	r.held = nil
-	if r.body == nil {
+	r.held, r.body = nil, nil
+	if r.spool == nil {
 		return nil
 	}
-	return r.body.Close()
+	return r.spool.Close()
 }
 
 // Store gives the report as the store takes it. It may be written until the report is closed.
@@ -264,8 +254,13 @@ func (r *Report) Store() store.Report {
 		Kind: r.Kind, Reporter: r.Reporter, Email: r.Email, ReportID: r.ReportID, Domain: r.Domain, Begin: r.Begin, End: r.End,
 		Content: r.Content, Part: r.Path, Warnings: r.Warnings, Document: r.Document(),
 	}
-	if r.Kind == store.Aggregate {
-		s.Rows = r.Rows()
+	switch r.Kind {
+	case store.Aggregate:
+		s.Rows, s.Held = r.Rows(), len(r.held)
+	case store.Failure:
+		s.Failure = failed(r.Failure)
+	case store.TLS:
+		s.TLS = policies(r.TLS)
 	}
 	return s
 }

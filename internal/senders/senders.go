@@ -6,8 +6,8 @@
 //	addresses := enricher.Look(ctx, ips)                           // names and networks of addresses, from DNS and from MMDB files
 //	class := senders.Classify(&source)                             // yours, forwarder, unknown or abuse; why; what to mend
 //
-// The table is data: TOML files beneath services/, written from what each service publishes. What it says of a service is what a
-// stranger can't pretend: a name that DNS confirms in both directions, or a signature that passes.
+// The table is data: TOML files beneath services/. Services change, and not each fact in it was held against a service's own documents. A
+// Match is proof only by what a stranger can't pretend: a name that DNS confirms in both directions, or a signature or SPF that passes.
 package senders
 
 import (

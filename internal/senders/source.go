@@ -116,8 +116,6 @@ type facts struct {
 	total, passed      int64
 	dkimOK, spfOK      int64 // aligned
 	refused            int64 // quarantined or rejected
-	signed             []Signature
-	alignedSigned      []Signature // of the domain: the most frequent first
 	alignedPass        *Signature
 	alignedFail        *Signature
 	foreignPass        *Signature // the most frequent one of another domain that passed
@@ -169,7 +167,6 @@ func (f *facts) weighDKIM(all []Signature) {
 		if d.Domain = canonical(d.Domain); d.Domain == "" || d.Result == "none" {
 			continue
 		}
-		f.signed = append(f.signed, *d)
 		pass, aligned := d.Result == "pass", f.aligned(d.Domain)
 		f.anyPass = f.anyPass || pass
 		switch {

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -10,18 +11,34 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/api"
+	"github.com/gatepost-mail/gatepost/internal/inbox/folder"
+	"github.com/gatepost-mail/gatepost/internal/inbox/gmail"
+	"github.com/gatepost-mail/gatepost/internal/inbox/graph"
 	"github.com/gatepost-mail/gatepost/internal/inbox/imap"
 )
 
 // inputs makes of the configuration what fetches reports. Nothing is reached for yet. The key of a value that cannot be is named as in the
 // file.
 func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string, err error) {
+	spool := new(inbox.Spooler) // one bound for the memory of all
+	for i := range r.Folders {
+		f := &r.Folders[i]
+		in, err := folder.New(folder.Options{
+			Name: "folder:" + f.Path, Paths: []string{f.Path}, Folders: f.Folders, Recursive: f.Recursive, After: f.After, Done: f.Done,
+			Bad: f.Bad, MaxSize: int64(f.MaxSize), Rescan: time.Duration(f.Rescan), Spool: spool, Log: log,
+		})
+		if err != nil {
+			key, err := inFile("folder", i, err)
+			return nil, key, err
+		}
+		all = append(all, in)
+	}
 	for i := range r.IMAP {
 		m := &r.IMAP[i]
 		in, err := imap.New(imap.Options{
 			Address: m.Server, TLS: m.TLS, CAFile: m.CAFile, ServerName: m.ServerName, User: m.User, PasswordFile: m.PasswordFile,
 			OAuth: oauth(m.OAuth), Mailboxes: m.Mailboxes, After: m.After, Done: m.Done, Bad: m.Bad, Keyword: m.Keyword,
-			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), Log: log,
+			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), Spool: spool, Log: log,
 		})
 		if err != nil {
 			key, err := inFile("imap", i, err)
@@ -29,7 +46,38 @@ func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string,
 		}
 		all = append(all, in)
 	}
+	for i := range r.Graph {
+		m := &r.Graph[i]
+		in, err := graph.New(graph.Options{
+			OAuth: valueOf(oauth(m.OAuth)), User: m.User, Folder: m.Folder, After: m.After, Done: m.Done, Bad: m.Bad,
+			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), BaseURL: m.ServerURL, CAFile: m.CAFile, Spool: spool, Log: log,
+		})
+		if err != nil {
+			key, err := inFile("graph", i, err)
+			return nil, key, err
+		}
+		all = append(all, in)
+	}
+	for i := range r.Gmail {
+		m := &r.Gmail[i]
+		in, err := gmail.New(gmail.Options{
+			OAuth: valueOf(oauth(m.OAuth)), User: m.User, Label: m.Label, After: m.After, Done: m.Done, Bad: m.Bad,
+			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), BaseURL: m.ServerURL, CAFile: m.CAFile, Spool: spool, Log: log,
+		})
+		if err != nil {
+			key, err := inFile("gmail", i, err)
+			return nil, key, err
+		}
+		all = append(all, in)
+	}
 	return all, "", nil
+}
+
+func valueOf(o *api.OAuth) api.OAuth {
+	if o == nil {
+		return api.OAuth{}
+	}
+	return *o
 }
 
 func oauth(o *config.OAuth) *api.OAuth {
@@ -43,16 +91,16 @@ func oauth(o *config.OAuth) *api.OAuth {
 }
 
 // keyOf is what the file calls a member of an input's options, where that is not its name in small letters.
-var keyOf = map[string]string{"Address": "server", "MaxSize": "max_bytes", "URL": "url"}
+var keyOf = map[string]string{"Address": "server", "MaxSize": "max_bytes", "BaseURL": "url", "Paths": "path", "OAuth": "oauth"}
 
-// inFile says in the file's words what an input says of its options: "Address: is missing".
+// inFile says in the file's words what an input says of its options.
 func inFile(kind string, i int, err error) (key string, _ error) {
-	field, text, ok := strings.Cut(err.Error(), ": ")
-	if !ok || strings.ContainsAny(field, " /") {
+	var wrong *inbox.FieldError
+	if !errors.As(err, &wrong) {
 		return fmt.Sprintf("reports.%s[%d]", kind, i), fmt.Errorf("reports.%s: %w", kind, err)
 	}
 	var path []string
-	for name := range strings.SplitSeq(field, ".") {
+	for name := range strings.SplitSeq(wrong.Field, ".") {
 		word, known := keyOf[name]
 		if !known {
 			word = snake(name)
@@ -60,7 +108,7 @@ func inFile(kind string, i int, err error) (key string, _ error) {
 		path = append(path, word)
 	}
 	name := strings.Join(path, ".")
-	return fmt.Sprintf("reports.%s[%d].%s", kind, i, name), fmt.Errorf("reports.%s.%s: %s", kind, name, text)
+	return fmt.Sprintf("reports.%s[%d].%s", kind, i, name), fmt.Errorf("reports.%s.%s: %w", kind, name, wrong.Problem)
 }
 
 // snake writes PasswordFile as password_file, and CAFile as ca_file.

@@ -27,6 +27,7 @@ func hasJobs(c *config.Config) bool {
 func (s *Server) work() []jobs.Job {
 	return []jobs.Job{
 		{Name: "retention", Every: retentionEvery, Do: s.prune},
+		{Name: "names of sources", Every: enrichEvery, Do: s.enrich},
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/resolver"
+	"github.com/gatepost-mail/gatepost/internal/senders"
 	"github.com/gatepost-mail/gatepost/internal/signing"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
@@ -31,6 +32,8 @@ type state struct {
 	sdids    []string // that are signed for
 	updates  signing.Publisher
 	inputs   []inbox.Input // that reports come by
+	senders  *senders.Table
+	enricher *senders.Enricher
 	log      *slog.Logger
 }
 
@@ -54,6 +57,9 @@ func load(o Options, m *metrics.Metrics) (*state, error) {
 		return nil, o.at("signing", err)
 	}
 	if key, err := s.openInputs(); err != nil {
+		return nil, o.at(key, err)
+	}
+	if key, err := s.openSenders(); err != nil {
 		return nil, o.at(key, err)
 	}
 	var err error

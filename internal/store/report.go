@@ -275,11 +275,14 @@ type SourceMark struct {
 	At     time.Time
 }
 
+// NameUnknown stands in an Address for a name that DNS did not tell.
+const NameUnknown = "?"
+
 // An Address is what was found out about a source.
 type Address struct {
 	IP        netip.Addr
-	PTR       string
-	Confirmed bool // the name leads back to the address
+	PTR       string // empty if there is none, and NameUnknown if DNS did not tell
+	Confirmed bool   // the name leads back to the address
 	ASN       uint32
 	ASName    string
 	Country   string

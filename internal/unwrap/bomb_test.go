@@ -101,20 +101,20 @@ func TestBombsEndInARefusalWithinTheBounds(t *testing.T) {
 			quine = wrap.Gzip("", quine)
 		}
 	}
-	big := zeros(3 << 30)
+	big := zeros(256 << 20)
 	bomb := zeros(100 << 20)
 	for name, c := range map[string]struct {
 		in   []byte
 		want string
 	}{
-		"gzip of 3 GiB":                    {big, "times its size"},
-		"gzip of 3 GiB, with much else":    {append(append([]byte(nil), big...), make([]byte, 20<<20)...), "more than 2.0 GB"},
+		"gzip of 256 MiB":                  {big, "unpacks to more than"},
+		"gzip of 256 MiB, with much else":  {append(append([]byte(nil), big...), make([]byte, 20<<20)...), "unpacks to more than"},
 		"in a mail":                        {wrap.Mail("", bomb), "times its size"},
 		"in a TNEF":                        {wrap.TNEF("r.gz", bomb), "times its size"},
 		"in a .msg":                        {wrap.Outlook("r.gz", bomb), "times its size"},
 		"gzip of gzip":                     {wrap.Gzip("", zeros(1<<30)), "times its size"},
 		"zips of zips of zips":             {zipOf(16, zipOf(16, zipOf(16, zipOf(16, zeros(4<<20))))), "times its size"},
-		"a zip whose members overlap":      {overlapping(20_000, 20<<20), "times its size"},
+		"a zip whose members overlap":      {overlapping(20_000, 20<<20), "unpacks to more than"},
 		"a zip of very many members":       {overlapping(60_000, 1)[:], ""},
 		"a zip of more":                    {overlapping(200_000, 1), "more members than anyone needs"},
 		"gzip without an end":              {quine, "more than 32 wrappings"},
@@ -131,7 +131,7 @@ func TestBombsEndInARefusalWithinTheBounds(t *testing.T) {
 			runtime.GC()
 			runtime.ReadMemStats(&before)
 			parts, last := 0, error(nil)
-			l := Limits{Dir: t.TempDir()}
+			l := Limits{Total: 64 << 20, Dir: t.TempDir()}
 			w := &walker{limits: l.withDefaults()}
 			w.each = func(p Part) error {
 				parts++

@@ -77,9 +77,9 @@ var protocols = map[string][]string{
 	"dmarc":   nil,
 	"authres": nil,
 
+	"report/aggregate": nil,
 	"report/failure":   nil,
 	"report/tlsrpt":    nil,
-	"report/aggregate": nil,
 }
 
 func TestAProtocolImportsDNSMessageAndWhatItBuildsOn(t *testing.T) {
@@ -169,9 +169,11 @@ func TestOnlyTheStoreKnowsSQLAndItKnowsNoProtocol(t *testing.T) {
 			case path == "database/sql" && p.name() == "internal/jobs": // hands a connection to the library whose tables are there
 			case strings.HasPrefix(path, "github.com/riverqueue/") && p.name() != "internal/jobs":
 				t.Errorf("%s imports %s: only internal/jobs knows what runs the jobs", p.name(), path)
+			case strings.HasPrefix(path, "github.com/emersion/go-imap/") && p.name() != "internal/inbox/imap":
+				t.Errorf("%s imports %s: only internal/inbox/imap knows IMAP", p.name(), path)
 			case !inside && (path == "database/sql" || strings.HasPrefix(path, "github.com/jackc/") || strings.HasPrefix(path, "modernc.org/") || strings.HasPrefix(path, "github.com/pressly/")):
 				t.Errorf("%s imports %s: only internal/store knows SQL", p.name(), path)
-			case name == "internal/store/storetest" || name == "internal/store/pgtest":
+			case name == "internal/store/storetest" || name == "internal/store/pgtest" || name == "internal/inbox/inboxtest":
 				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			}
 		}

@@ -49,13 +49,13 @@ func (o OAuth) Validate() error {
 	case err != nil:
 		return err
 	case o.ClientID == "":
-		return errors.New("ClientID: is missing; the provider gives one when the program is registered there")
+		return inbox.Wrong("ClientID", "is missing; the provider gives one when the program is registered there")
 	case o.RefreshTokenFile == "" && o.ClientSecretFile == "":
-		return errors.New("RefreshTokenFile: is missing; for client credentials, which need none, ClientSecretFile is")
+		return inbox.Wrong("RefreshTokenFile", "is missing; for client credentials, which need none, ClientSecretFile is")
 	case o.RefreshTokenFile == "" && o.Provider == Google:
-		return errors.New("RefreshTokenFile: is missing; Google gives tokens for client credentials to nobody")
+		return inbox.Wrong("RefreshTokenFile", "is missing; Google gives tokens for client credentials to nobody")
 	case o.RefreshTokenFile == "" && o.Provider == Microsoft && o.TokenURL == "" && o.Tenant == "":
-		return errors.New("Tenant: is missing; client credentials are those of one directory")
+		return inbox.Wrong("Tenant", "is missing; client credentials are those of one directory")
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func (o OAuth) endpoint() (address string, style oauth2.AuthStyle, err error) {
 	switch {
 	case o.TokenURL != "":
 		if err := CheckURL(o.TokenURL); err != nil {
-			return "", 0, fmt.Errorf("TokenURL: %w", err)
+			return "", 0, inbox.Wrong("TokenURL", "%w", err)
 		}
 		return o.TokenURL, oauth2.AuthStyleInParams, nil
 	case o.Provider == Google:
@@ -76,9 +76,9 @@ func (o OAuth) endpoint() (address string, style oauth2.AuthStyle, err error) {
 		}
 		return "https://login.microsoftonline.com/" + url.PathEscape(tenant) + "/oauth2/v2.0/token", oauth2.AuthStyleInParams, nil
 	case o.Provider == "":
-		return "", 0, errors.New("Provider: is missing; there are google and microsoft, or give a TokenURL")
+		return "", 0, inbox.Wrong("Provider", "is missing; there are google and microsoft, or give a TokenURL")
 	}
-	return "", 0, fmt.Errorf("Provider: %q is not known; there are google and microsoft, or give a TokenURL", o.Provider)
+	return "", 0, inbox.Wrong("Provider", "%q is not known; there are google and microsoft, or give a TokenURL", o.Provider)
 }
 
 // CheckURL wants https, except on this very machine.
@@ -132,11 +132,11 @@ func TLS(caFile string) (*tls.Config, error) {
 	}
 	text, err := os.ReadFile(caFile)
 	if err != nil {
-		return nil, fmt.Errorf("CAFile: %w", err)
+		return nil, inbox.Wrong("CAFile", "%w", err)
 	}
 	c.RootCAs = x509.NewCertPool()
 	if !c.RootCAs.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("CAFile: %s: has no certificate in it", caFile)
+		return nil, inbox.Wrong("CAFile", "%s: has no certificate in it", caFile)
 	}
 	return c, nil
 }
@@ -224,7 +224,7 @@ func (s *Source) fetch(ctx context.Context) (*oauth2.Token, error) {
 	secret := ""
 	if s.o.ClientSecretFile != "" {
 		if secret, err = Secret(s.o.ClientSecretFile); err != nil {
-			return nil, fmt.Errorf("ClientSecretFile: %w", err)
+			return nil, inbox.Wrong("ClientSecretFile", "%w", err)
 		}
 	}
 	if s.o.RefreshTokenFile == "" {
@@ -233,7 +233,7 @@ func (s *Source) fetch(ctx context.Context) (*oauth2.Token, error) {
 	}
 	if s.refresh == "" {
 		if s.refresh, err = Secret(s.o.RefreshTokenFile); err != nil {
-			return nil, fmt.Errorf("RefreshTokenFile: %w", err)
+			return nil, inbox.Wrong("RefreshTokenFile", "%w", err)
 		}
 	}
 	c := oauth2.Config{ClientID: s.o.ClientID, ClientSecret: secret, Scopes: s.scopes,

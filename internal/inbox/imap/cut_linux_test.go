@@ -140,6 +140,7 @@ func TestAMailboxOf20000MailsTakesLittleMemory(t *testing.T) {
 	const n = 20_000
 	a := server(t, "").account(t)
 	fill(t, a, n)
+	a.o.After = Flag // on a busy machine Dovecot takes a minute to move as many
 	im := &inboxtest.Importer{Batch: 500, Forget: true}
 	most := peak(t)
 	started := time.Now()
@@ -153,7 +154,7 @@ func TestAMailboxOf20000MailsTakesLittleMemory(t *testing.T) {
 	if got > 150<<20 {
 		t.Errorf("%d MiB were in use", got>>20)
 	}
-	if left := a.seen("INBOX"); len(left) != 0 {
-		t.Errorf("%d are still in INBOX", len(left))
+	if err := once(t, a.o, im); err != nil || im.Count() != n {
+		t.Errorf("%d were offered again; error %v", im.Count()-n, err)
 	}
 }

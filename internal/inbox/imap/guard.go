@@ -13,7 +13,7 @@ import (
 type tlsConfig = tls.Config
 
 // allowance is how much a server may send for one command, apart from the messages that were asked for.
-const allowance = 4 << 20
+const allowance = 1 << 20
 
 // slowest is how fast a message has to come at least, in bytes a second.
 const slowest = 4 << 10

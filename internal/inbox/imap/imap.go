@@ -87,36 +87,37 @@ const (
 // New makes an input of options, or says what is wrong with them, naming the field.
 func New(o Options) (*Input, error) {
 	if o.Address == "" {
-		return nil, errors.New("Address: is missing")
+		return nil, inbox.Wrong("Address", "is missing")
 	}
 	o.TLS = cmp.Or(o.TLS, TLS)
-	host, port, err := net.SplitHostPort(o.Address)
+	host, _, err := net.SplitHostPort(o.Address)
 	if err != nil {
-		host, port = strings.Trim(o.Address, "[]"), "143"
+		port := "143"
+		host = strings.Trim(o.Address, "[]")
 		if o.TLS == TLS {
 			port = "993"
 		}
 		if strings.Contains(host, ":") && net.ParseIP(host) == nil || strings.ContainsAny(host, " /@") {
-			return nil, fmt.Errorf("Address: %q is not a host, nor host:port", o.Address)
+			return nil, inbox.Wrong("Address", "%q is not a host, nor host:port", o.Address)
 		}
 		o.Address = net.JoinHostPort(host, port)
 	}
 	if host == "" {
-		return nil, fmt.Errorf("Address: %q has no host", o.Address)
+		return nil, inbox.Wrong("Address", "%q has no host", o.Address)
 	}
 	switch {
 	case !slices.Contains([]string{TLS, StartTLS, Plain}, o.TLS):
-		return nil, fmt.Errorf("TLS: %q is not known; there are tls, starttls and none", o.TLS)
+		return nil, inbox.Wrong("TLS", "%q is not known; there are tls, starttls and none", o.TLS)
 	case o.TLS == Plain && !api.Loopback(host):
-		return nil, fmt.Errorf("TLS: none is only for a server on this machine, since a password for %s could be read on the way", host)
+		return nil, inbox.Wrong("TLS", "none is only for a server on this machine, since a password for %s could be read on the way", host)
 	case o.User == "":
-		return nil, errors.New("User: is missing")
+		return nil, inbox.Wrong("User", "is missing")
 	case strings.ContainsAny(o.User, "\x00\x01\r\n"):
-		return nil, errors.New("User: has a control character in it")
+		return nil, inbox.Wrong("User", "has a control character in it")
 	case o.PasswordFile == "" && o.OAuth == nil:
-		return nil, errors.New("PasswordFile: is missing, and so is OAuth")
+		return nil, inbox.Wrong("PasswordFile", "is missing, and so is OAuth")
 	case o.PasswordFile != "" && o.OAuth != nil:
-		return nil, errors.New("PasswordFile: is given, and so is OAuth; one of them is enough")
+		return nil, inbox.Wrong("PasswordFile", "is given, and so is OAuth; one of them is enough")
 	}
 	o.After = cmp.Or(o.After, Move)
 	o.Done = cmp.Or(o.Done, "Gatepost-Done")
@@ -130,9 +131,9 @@ func New(o Options) (*Input, error) {
 	}
 	switch {
 	case o.MaxSize < 0:
-		return nil, errors.New("MaxSize: is negative")
+		return nil, inbox.Wrong("MaxSize", "is negative")
 	case o.Poll < 0:
-		return nil, errors.New("Poll: is negative")
+		return nil, inbox.Wrong("Poll", "is negative")
 	}
 	o.MaxSize = cmp.Or(o.MaxSize, inbox.DefaultMaxSize)
 	o.Poll = cmp.Or(o.Poll, time.Minute)
@@ -149,7 +150,7 @@ func New(o Options) (*Input, error) {
 	}
 	if o.OAuth != nil {
 		if in.tokens, err = api.NewSource(*o.OAuth, scopes(o.OAuth)...); err != nil {
-			return nil, fmt.Errorf("OAuth.%w", err)
+			return nil, inbox.Within("OAuth", err)
 		}
 	}
 	if in.tls, err = api.TLS(o.CAFile); err != nil {
@@ -168,31 +169,31 @@ func New(o Options) (*Input, error) {
 
 func checkMailboxes(o Options) error {
 	if len(o.Mailboxes) > mostMailboxes {
-		return fmt.Errorf("Mailboxes: %d are more than %d, and each takes a connection", len(o.Mailboxes), mostMailboxes)
+		return inbox.Wrong("Mailboxes", "%d are more than %d, and each takes a connection", len(o.Mailboxes), mostMailboxes)
 	}
 	for i, name := range o.Mailboxes {
 		switch {
 		case name == "":
-			return errors.New("Mailboxes: one is empty")
+			return inbox.Wrong("Mailboxes", "one is empty")
 		case slices.ContainsFunc(o.Mailboxes[:i], func(other string) bool { return same(other, name) }):
-			return fmt.Errorf("Mailboxes: %s is there twice", name)
+			return inbox.Wrong("Mailboxes", "%s is there twice", name)
 		case same(name, o.Bad):
-			return fmt.Errorf("Bad: %s is one of Mailboxes", o.Bad)
+			return inbox.Wrong("Bad", "%s is one of Mailboxes", o.Bad)
 		case o.After == Move && same(name, o.Done):
-			return fmt.Errorf("Done: %s is one of Mailboxes", o.Done)
+			return inbox.Wrong("Done", "%s is one of Mailboxes", o.Done)
 		}
 	}
 	for _, name := range slices.Concat(o.Mailboxes, []string{o.Done, o.Bad}) {
 		if strings.ContainsAny(name, "\x00\r\n") {
-			return fmt.Errorf("Mailboxes: %q has a control character in it", name)
+			return inbox.Wrong("Mailboxes", "%q has a control character in it", name)
 		}
 	}
 	if !slices.Contains([]string{Move, Flag, Seen, Delete}, o.After) {
-		return fmt.Errorf("After: %q is not known; there are move, flag, seen and delete", o.After)
+		return inbox.Wrong("After", "%q is not known; there are move, flag, seen and delete", o.After)
 	}
 	for _, r := range o.Keyword {
 		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`(){%*"\]`, r) {
-			return fmt.Errorf("Keyword: %q is not an atom of IMAP", o.Keyword)
+			return inbox.Wrong("Keyword", "%q is not an atom of IMAP", o.Keyword)
 		}
 	}
 	return nil
@@ -287,7 +288,11 @@ func (m *mailbox) attend(ctx context.Context, im inbox.Importer) error {
 		if err != nil {
 			return err
 		}
-		if !m.memory.blocked() {
+		switch {
+		case m.memory.blocked():
+		case m.memory.troubled():
+			m.status.Through()
+		default:
 			m.status.Succeeded()
 		}
 		if found > 0 {

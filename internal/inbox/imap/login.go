@@ -25,7 +25,7 @@ func (s *session) login(ctx context.Context) error {
 	}
 	password, err := api.Secret(s.in.o.PasswordFile)
 	if err != nil {
-		return fmt.Errorf("PasswordFile: %w", err)
+		return inbox.Wrong("PasswordFile", "%w", err)
 	}
 	user := s.in.o.User
 	err = s.do(func() error {

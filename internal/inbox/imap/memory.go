@@ -144,6 +144,13 @@ func (m *memory) blocked() bool {
 	return slices.ContainsFunc(m.until[:], func(t time.Time) bool { return !t.IsZero() })
 }
 
+// troubled tells whether there are messages that could not be fetched or stored.
+func (m *memory) troubled() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.later) > 0
+}
+
 // ready tells whether there is enough to put away at once.
 func (m *memory) ready(now time.Time) bool {
 	m.mu.Lock()

@@ -16,6 +16,7 @@ import (
 const (
 	firstSpan   = 5000 // UIDs that are searched at once
 	sizesAtOnce = 200
+	mostFound   = 2_000_000 // in one search
 )
 
 // A message is one that is to be taken in.
@@ -96,6 +97,7 @@ func (s *session) search(span imap.UID) (found imap.UIDSet, more bool, err error
 	}
 	var all imap.UIDSet
 	err = s.do(func() error {
+		s.guard.expect(12 * int64(min(uint64(span), uint64(s.exists()), mostFound)))
 		data, err := s.c.UIDSearch(criteria, nil).Wait()
 		if err != nil {
 			return err

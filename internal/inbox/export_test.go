@@ -1,0 +1,4 @@
+package inbox
+
+// InFile tells where a spool is.
+func InFile(s *Spool) bool { return s.file != nil }

@@ -1,0 +1,121 @@
+package reports
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// The bounds of what Load keeps of one arrival, which can hold very many small reports.
+const (
+	mostRecords  = 20_000   // in memory; the others are read again from a file
+	mostDocument = 32 << 20 // bytes of all documents
+)
+
+// A Load is all that was read from one arrival.
+type Load struct {
+	Reports  []*Report
+	Refusals []string
+
+	scratch scratch
+	spools  int
+}
+
+// Close gives up what the reports hold.
+func (l *Load) Close() error {
+	errs := []error{l.scratch.close()}
+	for _, r := range l.Reports {
+		errs = append(errs, r.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// ReadAll reads all reports in what r gives and keeps them, in bounded memory. What goes beyond the bounds is refused.
+func ReadAll(r io.Reader, o Options) (*Load, error) {
+	l := &Load{scratch: scratch{dir: o.Unwrap.Dir}}
+	records, documents, left := 0, 0, 0
+	for res, err := range Read(r, o) {
+		if err == nil && res.Report != nil {
+			records += res.Report.Held()
+			documents += len(res.Report.head) + 1<<10
+			if documents > mostDocument {
+				left++
+				err = res.Report.Close()
+				res.Report = nil
+			} else if err = l.keep(res.Report, records > mostRecords); err == nil {
+				l.Reports = append(l.Reports, res.Report)
+			}
+		}
+		if err != nil {
+			l.Close()
+			return nil, err
+		}
+		if res.Refusal != nil && len(l.Refusals) < mostRefusals {
+			l.Refusals = append(l.Refusals, res.Refusal.String())
+		}
+	}
+	if left > 0 {
+		l.Refusals = append(l.Refusals, fmt.Sprintf("%d reports more than are taken at once: hand them over in several parts", left))
+	}
+	return l, nil
+}
+
+const mostRefusals = 100
+
+// mostSpools are the files of their own that reports may have.
+const mostSpools = 16
+
+// keep sees to it that a report can be read again later, in as little memory as there is left.
+func (l *Load) keep(r *Report, tight bool) error {
+	own := r.spool != nil
+	if own {
+		l.spools++
+	}
+	if own && l.spools <= mostSpools && !r.spool.InMemory() || !own && !tight {
+		return nil
+	}
+	body, err := l.scratch.add(r.source.Open())
+	if err != nil {
+		return err
+	}
+	if own {
+		err = r.spool.Close()
+	}
+	r.held, r.spool, r.source, r.body = nil, nil, nil, body
+	return err
+}
+
+// A scratch is a temporary file with what reports are read again from.
+type scratch struct {
+	dir  string
+	file *os.File
+	size int64
+}
+
+func (s *scratch) add(r io.Reader) (*io.SectionReader, error) {
+	if s.file == nil {
+		f, err := os.CreateTemp(s.dir, "gatepost-*")
+		if err != nil {
+			return nil, err
+		}
+		os.Remove(f.Name()) // where an open file can be removed, nothing is left behind however we end
+		s.file = f
+	}
+	n, err := io.Copy(s.file, r)
+	if err != nil {
+		return nil, err
+	}
+	section := io.NewSectionReader(s.file, s.size, n)
+	s.size += n
+	return section, nil
+}
+
+func (s *scratch) close() error {
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	os.Remove(s.file.Name())
+	return err
+}

@@ -1,0 +1,111 @@
+package reports
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/gatepost-mail/gatepost/internal/unwrap"
+)
+
+// loadAll is ReadAll in three values.
+func loadAll(r io.Reader, o Options) ([]*Report, []string, error) {
+	all, err := ReadAll(r, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return all.Reports, all.Refusals, nil
+}
+
+// report is an aggregate report with so many records.
+func report(id string, records int) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<feedback><report_metadata><org_name>r</org_name><report_id>%s</report_id><date_range><begin>1760000000</begin>`+
+		`<end>1760086399</end></date_range></report_metadata><policy_published><domain>example.com</domain><p>none</p></policy_published>`, id)
+	for i := range records {
+		fmt.Fprintf(&b, `<record><row><source_ip>192.0.2.%d</source_ip><count>%d</count></row><identifiers><header_from>example.com`+
+			`</header_from></identifiers></record>`, i%250, i+1)
+	}
+	b.WriteString(`</feedback>`)
+	return []byte(b.String())
+}
+
+// archive is a zip file of reports.
+func archive(all ...[]byte) []byte {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i, report := range all {
+		f, _ := z.Create(fmt.Sprintf("%d.xml", i))
+		f.Write(report)
+	}
+	z.Close()
+	return b.Bytes()
+}
+
+func TestManyReportsInOneArrivalAreReadAgainFromOneFileWhereMemoryIsShort(t *testing.T) {
+	var files [][]byte
+	const reports, records = 60, 1000 // three times what is held
+	for i := range reports {
+		files = append(files, report(fmt.Sprint(i), records))
+	}
+	files = append(files, report("large", 5000))
+	all, err := ReadAll(bytes.NewReader(archive(files...)), Options{Unwrap: unwrap.Limits{Dir: t.TempDir()}})
+	if err != nil || len(all.Reports) != reports+1 || len(all.Refusals) != 0 {
+		t.Fatalf("%d reports, %v, %v", len(all.Reports), all.Refusals, err)
+	}
+	held := 0
+	for _, r := range all.Reports {
+		held += r.Held()
+		for range 2 {
+			n := int64(0)
+			for row, err := range r.Rows() {
+				if err != nil {
+					t.Fatalf("%s: %v", r.ReportID, err)
+				}
+				if n++; row.Count != n {
+					t.Fatalf("%s: record %d has count %d", r.ReportID, n, row.Count)
+				}
+			}
+			if n != r.Count() {
+				t.Errorf("%s: %d records of %d", r.ReportID, n, r.Count())
+			}
+		}
+	}
+	if held > mostRecords {
+		t.Errorf("%d records are in memory", held)
+	}
+	if err := all.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVeryManyReportsInOneArrivalAreTakenInPart(t *testing.T) {
+	var files [][]byte
+	for i := range 30_000 {
+		files = append(files, report(fmt.Sprint(i), 1))
+	}
+	packed := archive(files...)
+	files = nil
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	all, err := ReadAll(bytes.NewReader(packed), Options{Unwrap: unwrap.Limits{Dir: t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Close()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	t.Logf("%d reports, %d MiB", len(all.Reports), grown>>20)
+	if grown > 128<<20 {
+		t.Errorf("%d reports take %d MiB", len(all.Reports), grown>>20)
+	}
+	if len(all.Reports) < 1000 || len(all.Refusals) != 1 || !strings.Contains(all.Refusals[0], "in several parts") {
+		t.Errorf("%d reports, refused: %q", len(all.Reports), all.Refusals)
+	}
+}

@@ -1,0 +1,72 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/senders"
+	"github.com/gatepost-mail/gatepost/internal/store"
+)
+
+const (
+	enrichAtOnce = 100
+	enrichAge    = 30 * 24 * time.Hour // until an address is looked at again
+	enrichRetry  = time.Hour           // where DNS did not tell
+	enrichTime   = 40 * time.Second    // of a run, so that the last look-ups have time to end
+)
+
+// openSenders reads the table of services, and opens the files that tell networks.
+func (s *state) openSenders() (key string, err error) {
+	table := senders.Known()
+	if path := s.config.Reports.Senders; path != "" {
+		if table, err = senders.Load(path); err != nil {
+			return "reports.senders", fmt.Errorf("reports.senders: %w", err)
+		}
+	}
+	var networks *senders.Networks
+	if paths := s.config.Reports.Networks; len(paths) > 0 {
+		if networks, err = senders.OpenNetworks(s.log, paths...); err != nil {
+			return "reports.networks", fmt.Errorf("reports.networks: %w", err)
+		}
+	}
+	s.senders = table
+	s.enricher = senders.NewEnricher(senders.EnricherOptions{Resolver: s.dns, Table: table, Networks: networks})
+	return "", nil
+}
+
+// enrich finds out about the sources of reports: those that nobody looked at yet, and those that were looked at long ago.
+func (s *Server) enrich(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, enrichTime)
+	defer cancel()
+	for ctx.Err() == nil {
+		now := time.Now()
+		ips, err := s.back.memory.store.kept.AddressesBefore(ctx, now.Add(-enrichAge), enrichAtOnce)
+		if err != nil || len(ips) == 0 {
+			return err
+		}
+		var all []store.Address
+		for _, a := range s.state().enricher.Look(ctx, ips) {
+			if a.Again && ctx.Err() != nil {
+				continue // the time was up; DNS may be well
+			}
+			found := store.Address{
+				IP: a.IP, Confirmed: a.Confirmed, ASN: a.ASN, ASName: a.ASName, Country: a.Country, Service: a.Service, LookedAt: a.At,
+			}
+			switch {
+			case a.Again:
+				found.PTR, found.LookedAt = store.NameUnknown, now.Add(enrichRetry-enrichAge)
+			case len(a.PTR) > 0:
+				found.PTR = a.PTR[0]
+			}
+			all = append(all, found)
+		}
+		if err := s.back.memory.store.kept.PutAddresses(context.WithoutCancel(ctx), all); err != nil {
+			return err
+		}
+		if len(ips) < enrichAtOnce {
+			return nil
+		}
+	}
+	return nil
+}
