@@ -74,6 +74,7 @@ type Runner struct {
 
 	mu     sync.Mutex
 	unread unread
+	next   int // of the domains
 }
 
 // What is looked at.
@@ -87,59 +88,57 @@ const (
 // mostDomains bounds what is looked at in one run.
 const mostDomains = 100
 
-// Run tells what there is to tell now.
+// Run tells what there is to tell now. If the time is up before all domains were looked at, the next run begins with the others.
 func (r *Runner) Run(ctx context.Context, now time.Time) error {
 	if !r.Config.on() {
 		return nil
 	}
-	all, err := r.Find(ctx, now)
+	domains, err := r.domains(ctx)
 	if err != nil {
 		return fmt.Errorf("alerts: %w", err)
 	}
-	if len(all) == 0 {
-		return nil
-	}
 	var errs []error
-	for _, ch := range r.channels() {
-		if err := r.tell(ctx, ch, all, now); err != nil {
-			errs = append(errs, fmt.Errorf("alerts by %s: %w", ch.says, err))
+	if r.Config.UnreadReports > 0 {
+		all, err := r.unreadReports(ctx, now)
+		errs = append(errs, err, r.tell(ctx, all, now))
+	}
+	for range domains {
+		name := domains[r.turn(len(domains))]
+		all, err := r.look(ctx, name, now)
+		if ctx.Err() != nil {
+			r.turnBack()
+			return errors.Join(append(errs, ctx.Err())...)
 		}
+		errs = append(errs, err, r.tell(ctx, all, now))
 	}
 	return errors.Join(errs...)
 }
 
-// Find looks for all that is so now, told or not.
-func (r *Runner) Find(ctx context.Context, now time.Time) ([]Alert, error) {
-	domains, err := r.domains(ctx)
-	if err != nil {
-		return nil, err
-	}
+// turn says whose turn it is.
+func (r *Runner) turn(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next = (r.next + 1) % n
+	return r.next
+}
+
+// turnBack has the last one's turn come again.
+func (r *Runner) turnBack() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next = max(0, r.next-1)
+}
+
+// look looks for what is to be told of a domain.
+func (r *Runner) look(ctx context.Context, domain string, now time.Time) ([]Alert, error) {
 	yesterday := insight.DayOf(now).AddDate(0, 0, -1)
 	asker := *r.Asker
 	asker.Trend = window + baseline
-	var all []Alert
-	if len(domains) > 0 {
-		answer, err := asker.Ask(ctx, domains, insight.Period{From: yesterday.AddDate(0, 0, 1-window), To: yesterday})
-		if err != nil {
-			return nil, err
-		}
-		for i := range answer.Domains {
-			all = append(all, r.Config.find(&answer.Domains[i])...)
-		}
+	answer, err := asker.Ask(ctx, []string{domain}, insight.Period{From: yesterday.AddDate(0, 0, 1-window), To: yesterday})
+	if err != nil {
+		return nil, err
 	}
-	if r.Config.UnreadReports > 0 {
-		a, err := r.unreadReports(ctx, now)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a...)
-	}
-	for i := range all {
-		a := &all[i]
-		a.At, a.Link = now.UTC(), r.Config.Link
-		a.Subject, a.Title, a.Text = line(a.Subject), line(a.Title), line(a.Text)
-	}
-	return all, nil
+	return r.Config.find(&answer.Domains[0]), nil
 }
 
 func (r *Runner) domains(ctx context.Context) ([]string, error) {
@@ -177,8 +176,26 @@ func (r *Runner) channels() []channel {
 	return all
 }
 
-// tell tells by one channel what it did not tell lately.
-func (r *Runner) tell(ctx context.Context, ch channel, all []Alert, now time.Time) error {
+// tell tells by every channel what that did not tell lately.
+func (r *Runner) tell(ctx context.Context, all []Alert, now time.Time) error {
+	for i := range all {
+		a := &all[i]
+		a.At, a.Link = now.UTC(), r.Config.Link
+		a.Subject, a.Title, a.Text = line(a.Subject), line(a.Title), line(a.Text)
+	}
+	var errs []error
+	for _, ch := range r.channels() {
+		if err := r.tellBy(ctx, ch, all, now); err != nil {
+			errs = append(errs, fmt.Errorf("alerts by %s: %w", ch.says, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Runner) tellBy(ctx context.Context, ch channel, all []Alert, now time.Time) error {
+	if len(all) == 0 {
+		return nil
+	}
 	var asked []store.Alert
 	by := map[[3]string]Alert{}
 	for _, a := range all {
