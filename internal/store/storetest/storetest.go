@@ -69,6 +69,7 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"AReportIsCutToItsBounds":                      reportBounded,
 		"AReportCountsOnTheDayInTheMiddleOfItsPeriod":  reportDay,
 		"ReportsThatAreNotVerifiedCanBeLeftOut":        reportVerified,
+		"ATLSReportIsVerifiedForAllItsDomainsOrNone":   tlsVerified,
 		"WhatArrivedComesBackByteForByte":              rawsWhole,
 		"ReportsAreFiltered":                           reportsFiltered,
 		"OddNamesInReportsAreNoSQL":                    reportsInjection,
