@@ -76,6 +76,7 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"TheFirstSourcesAreTheFirst":                   topExact,
 		"ALargeReportReadAgainIsExact":                 rereadLarge,
 		"WhatIsReadAgainIsTakenBackExactly":            rereadTakesBack,
+		"WhatMovedToAnotherSourceIsGoneFromTheFirst":   rereadMoves,
 		"ReportersAndPoliciesAreRemembered":            reporters,
 		"FailureReportsAreKept":                        failuresKept,
 		"RedactedFailureReportsTellOfNobody":           failuresRedacted,
