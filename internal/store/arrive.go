@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // An arriving is a transaction that adds reports, or reads them again.
@@ -103,8 +105,9 @@ func reportNeeds(all []Arrival) []need {
 	seen := map[int64]bool{}
 	for i := range all {
 		for j := range all[i].Reports {
-			r := &all[i].Reports[j]
-			seen[reportDay(clampTime(r.Begin), clampTime(r.End), moment(micros(all[i].Raw.At)))] = true
+			r, at := &all[i].Reports[j], moment(micros(all[i].Raw.At))
+			seen[reportDay(clampTime(r.Begin), clampTime(r.End), at)] = true
+			seen[max(days(at), days(minDay))] = true // what is in the future now need not be then
 		}
 	}
 	days := slices.Sorted(maps.Keys(seen))
@@ -120,12 +123,7 @@ func (w *arriving) arrive(ctx context.Context, a *Arrival) (added Added, err err
 		}
 	}
 	if found {
-		for range a.Reports {
-			added.Reports = append(added.Reports, ReportKnown)
-		}
-		added.Known = true
-		return added, w.tx.later(ctx, `UPDATE raws SET times = times + 1, last_at = CASE WHEN last_at < $2 THEN $2 ELSE last_at END WHERE id = $1`,
-			raw.id, micros(a.Raw.At))
+		return w.again(ctx, a, raw)
 	}
 	if raw, err = w.addRaw(ctx, a); err != nil {
 		return added, err
@@ -138,6 +136,28 @@ func (w *arriving) arrive(ctx context.Context, a *Arrival) (added Added, err err
 		added.Reports = append(added.Reports, state)
 	}
 	return added, w.settle(ctx, raw, slices.Contains(added.Reports, ReportKnown))
+}
+
+// again notes that bytes came which the store has. They may have come by a way that is trusted more, and an older gatepost may have read
+// less in them.
+func (w *arriving) again(ctx context.Context, a *Arrival, raw storedRaw) (added Added, err error) {
+	err = w.tx.later(ctx, `UPDATE raws SET times = times + 1, last_at = CASE WHEN last_at < $2 THEN $2 ELSE last_at END WHERE id = $1`, raw.id,
+		micros(a.Raw.At))
+	if err != nil {
+		return added, err
+	}
+	if err := w.trust(ctx, &raw, &a.Raw); err != nil {
+		return added, err
+	}
+	if raw.refused && int64(len(a.Reports)) > raw.reports {
+		raw.at = micros(a.Raw.At) // there was no report before
+		return w.reread(ctx, raw, a)
+	}
+	added.Known = true
+	for range a.Reports {
+		added.Reports = append(added.Reports, ReportKnown)
+	}
+	return added, nil
 }
 
 // settle counts the reports of a raw, and lets go of its bytes if they are those of a report that was redacted, which only one can be
@@ -239,7 +259,8 @@ func clampTime(t time.Time) time.Time {
 }
 
 // reportDay is the day that a report counts on: the UTC day that holds the middle of its period, but none before 2010, when there was no
-// DMARC, nor after it came.
+// DMARC, nor one in the future: then it is the day on which it came. That it came before its period is no reason for another day: when a
+// file came, only its file system knows.
 func reportDay(begin, end, at time.Time) int64 {
 	if begin.IsZero() {
 		begin = end
@@ -248,23 +269,10 @@ func reportDay(begin, end, at time.Time) int64 {
 		end = begin
 	}
 	middle := begin.Add(end.Sub(begin) / 2)
-	if begin.IsZero() || middle.After(at) && !at.IsZero() {
+	if begin.IsZero() || middle.After(at) && !at.IsZero() && middle.After(time.Now()) {
 		middle = at
 	}
 	return max(days(middle), days(minDay))
-}
-
-// verified tells whether who sent a report was not found to be somebody else: nobody looked, or its mail passed DMARC; and whether it
-// came to the address of the domain that it is about, or of one above it.
-func (r *storedRaw) verified(domain string) bool {
-	if r.dmarc != "" && r.dmarc != "pass" {
-		return false
-	}
-	tokens := strings.Fields(strings.ToLower(r.token)) // one mail may go to the addresses of several
-	domain = strings.ToLower(domain)
-	return len(tokens) == 0 || slices.ContainsFunc(tokens, func(token string) bool {
-		return domain == token || strings.HasSuffix(domain, "."+token)
-	})
 }
 
 const maxDocument = 4 << 20
@@ -286,6 +294,8 @@ func bounded(from *Report) (Report, error) {
 		r.Document = json.RawMessage("{}")
 	case !json.Valid(r.Document):
 		return r, fmt.Errorf("store: the document of report %q is no JSON", r.ReportID)
+	case !utf8.Valid(r.Document): // which JSON can be, and not every engine takes
+		r.Document = bytes.ToValidUTF8(r.Document, []byte("\ufffd"))
 	}
 	return r, nil
 }
