@@ -34,7 +34,8 @@ func (p *postgresEngine) begin(ctx context.Context) (*transaction, error) {
 		return nil, err
 	}
 	longer, end := lasting(ctx, commitFor)
-	tx, err := conn.BeginTx(longer, nil)
+	// Whatever the database's default is: who waited for another's lock shall see what that one wrote.
+	tx, err := conn.BeginTx(longer, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		end()
 		return nil, errors.Join(err, conn.Close())
