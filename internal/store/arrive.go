@@ -21,6 +21,7 @@ import (
 // An arriving is a transaction that adds reports, or reads them again.
 type arriving struct {
 	d      *database
+	epoch  string
 	ctx    context.Context // asked now and then; statements are given one that does not end
 	tx     *transaction
 	bulk   bulkWriter
@@ -50,7 +51,12 @@ func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.C
 		if err := d.alone(run, tx); err != nil {
 			return err
 		}
-		w = &arriving{d: d, ctx: ctx, tx: tx, bulk: d.bulk, tally: newTally(), gone: map[gone]bool{}, names: map[string]int64{}}
+		epoch, err := d.epoch(run, tx)
+		if err != nil {
+			return err
+		}
+		d.known.during(epoch)
+		w = &arriving{d: d, epoch: epoch, ctx: ctx, tx: tx, bulk: d.bulk, tally: newTally(), gone: map[gone]bool{}, names: map[string]int64{}}
 		if err := steps(w, run); err != nil {
 			return err
 		}
@@ -65,15 +71,7 @@ func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.C
 	if err != nil {
 		return err
 	}
-	for name, id := range w.names {
-		d.known.names.Add(name, id)
-	}
-	for _, id := range w.facets {
-		d.known.facets.Add(id, struct{}{})
-	}
-	for _, ip := range w.addresses {
-		d.known.addresses.Add(ip, struct{}{})
-	}
+	d.known.learn(w)
 	return nil
 }
 

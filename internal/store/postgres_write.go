@@ -100,6 +100,12 @@ func (p *postgresEngine) alone(ctx context.Context, tx *transaction) error {
 	return err
 }
 
+// epoch is the file of a table: to empty the table makes another.
+func (p *postgresEngine) epoch(ctx context.Context, tx *transaction) (epoch string, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT pg_relation_filenode('domains'::regclass)::text`).Scan(&epoch)
+	return epoch, err
+}
+
 // arrays write rows as one statement with an array a column, which PostgreSQL takes apart: so it is one way to the server and back,
 // however many rows there are.
 type arrays struct{}
