@@ -47,6 +47,7 @@ type Store interface {
 	RemoveException(ctx context.Context, id int64) error
 
 	Reports
+	Letters
 
 	Close() error
 }
