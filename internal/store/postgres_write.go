@@ -34,7 +34,8 @@ func (p *postgresEngine) begin(ctx context.Context) (*transaction, error) {
 		return nil, err
 	}
 	longer, end := lasting(ctx, commitFor)
-	tx, err := conn.BeginTx(longer, nil)
+	// Whatever the database's default is: who waited for another's lock shall see what that one wrote.
+	tx, err := conn.BeginTx(longer, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		end()
 		return nil, errors.Join(err, conn.Close())
@@ -97,6 +98,12 @@ func (p *postgresEngine) run(ctx context.Context) context.Context { return ctx }
 func (p *postgresEngine) alone(ctx context.Context, tx *transaction) error {
 	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(lockReports))
 	return err
+}
+
+// epoch is the file of a table: to empty the table makes another.
+func (p *postgresEngine) epoch(ctx context.Context, tx *transaction) (epoch string, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT pg_relation_filenode('domains'::regclass)::text`).Scan(&epoch)
+	return epoch, err
 }
 
 // arrays write rows as one statement with an array a column, which PostgreSQL takes apart: so it is one way to the server and back,
