@@ -113,7 +113,9 @@ func (m Mix) Draw(domain, count int, random *rand.Rand) []store.Row {
 	return m.rows(domain, count, random, m.zipf(random))
 }
 
-func (m Mix) zipf(random *rand.Rand) *rand.Zipf { return rand.NewZipf(random, 1.05, 4, uint64(m.Sources-1)) }
+func (m Mix) zipf(random *rand.Rand) *rand.Zipf {
+	return rand.NewZipf(random, 1.05, 4, uint64(m.Sources-1))
+}
 
 func (m Mix) rows(domain, count int, random *rand.Rand, zipf *rand.Zipf) []store.Row {
 	name := m.Domain(domain)

@@ -38,7 +38,10 @@ func (m Mix) Askings() []Asking {
 		return func(ctx context.Context, s store.Store) error { _, err := s.TopSources(ctx, q(n), limit); return err }
 	}
 	source := func(q func(int) store.Question, n int, rank func() int) func(context.Context, store.Store) error {
-		return func(ctx context.Context, s store.Store) error { _, err := s.Source(ctx, q(n), m.IP(rank())); return err }
+		return func(ctx context.Context, s store.Store) error {
+			_, err := s.Source(ctx, q(n), m.IP(rank()))
+			return err
+		}
 	}
 	some := func() int { return int(random.ExpFloat64() * 200) }
 	first := func() int { return random.IntN(5) }
@@ -58,7 +61,10 @@ func (m Mix) Askings() []Asking {
 		{"one source in detail, 90 days", source(period, 90, some)},
 		{"one of the first sources, largest domain", source(largest, 90, first)},
 		{"one source in detail, 365 days", source(period, 365, some)},
-		{"new sources of 7 days", func(ctx context.Context, s store.Store) error { _, err := s.NewSources(ctx, period(7), 100); return err }},
+		{"new sources of 7 days", func(ctx context.Context, s store.Store) error {
+			_, err := s.NewSources(ctx, period(7), 100)
+			return err
+		}},
 		{"reporters of 90 days", func(ctx context.Context, s store.Store) error { _, err := s.Reporters(ctx, period(90)); return err }},
 		{"policies seen in 90 days", func(ctx context.Context, s store.Store) error { _, err := s.Policies(ctx, period(90)); return err }},
 		{"all domains, 90 days", func(ctx context.Context, s store.Store) error { _, err := s.Domains(ctx, period(90)); return err }},
