@@ -128,9 +128,9 @@ import gzip, os, sys, time
 from xml.parsers import expat
 reports = [open(os.path.join(sys.argv[1], name), "rb").read() for name in os.listdir(sys.argv[1])]
 def once():
-    start = time.perf_counter()
+    start = time.process_time()
     for report in reports:
         expat.ParserCreate().Parse(gzip.decompress(report), True)
-    return time.perf_counter() - start
+    return time.process_time() - start
 print(sorted(once() for _ in range(31))[15])
 `

@@ -65,10 +65,19 @@ func benchImport() error {
 					return err
 				}
 			}
+			before, err := lab.FamilyCPU(server.PID())
+			if err != nil {
+				return err
+			}
 			one, err := importInto(address, files)
 			if err != nil {
 				return fmt.Errorf("%s: %w", engine, err)
 			}
+			after, err := lab.FamilyCPU(server.PID())
+			if err != nil {
+				return err
+			}
+			one.server = after - before
 			if into[engine] == nil {
 				into[engine] = new([]imported)
 			}
@@ -77,16 +86,18 @@ func benchImport() error {
 	}
 	fmt.Printf("\nImport of %d gzipped reports with %d rows, by the whole way; durable, with roll-ups; %d rounds by turns\n", importReports,
 		importRows, importRounds)
-	fmt.Printf("  %-38s %8s %10s %16s %18s\n", "", "seconds", "rows/s", "reading alone", "our CPU seconds")
+	fmt.Printf("  %-38s %8s %10s %16s %12s %12s\n", "", "seconds", "rows/s", "reading alone", "our CPU s", "server's")
 	fmt.Printf("  %-38s %8.2f %10.0f %14.1f x\n", "reading alone, all processors", median(reading), importRows/median(reading), 1.0)
 	fmt.Printf("  %-38s %8.2f\n", fmt.Sprintf("writing and syncing them, %d times", importReports/100), median(syncing))
 	for _, engine := range []string{store.SQLite, store.PostgreSQL} {
-		var seconds, cpu, ratios []float64
+		var seconds, cpu, servers, ratios []float64
 		for round, one := range *into[engine] {
 			seconds, cpu = append(seconds, one.took.Seconds()), append(cpu, one.cpu.Seconds())
+			servers = append(servers, one.server.Seconds())
 			ratios = append(ratios, one.took.Seconds()/reading[round])
 		}
-		fmt.Printf("  %-38s %8.2f %10.0f %14.1f x %18.2f\n", engine, median(seconds), importRows/median(seconds), median(ratios), median(cpu))
+		fmt.Printf("  %-38s %8.2f %10.0f %14.1f x %12.2f %12.2f\n", engine, median(seconds), importRows/median(seconds), median(ratios), median(cpu),
+			median(servers))
 	}
 	fmt.Printf("  load of the machine in the last minute: %s\n", load1())
 	return nil
@@ -169,7 +180,8 @@ func syncAlone(dir string, parts, size int) (time.Duration, error) {
 	return time.Since(began), nil
 }
 
-type imported struct{ took, cpu time.Duration }
+// An imported is what an import took, in all and of processors.
+type imported struct{ took, cpu, server time.Duration }
 
 // importInto fills a new store and takes the time, from the first file to the last commit.
 func importInto(address string, files []string) (imported, error) {
@@ -208,7 +220,7 @@ func importInto(address string, files []string) (imported, error) {
 		return imported{}, fmt.Errorf("%d new of %d: %s", fresh, len(files), address)
 	}
 	after, err := lab.CPU(os.Getpid())
-	return imported{took, after - before}, err
+	return imported{took: took, cpu: after - before}, err
 }
 
 // load1 is how many processes wanted a processor, as the kernel averages it over a minute.

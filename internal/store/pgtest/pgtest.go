@@ -150,7 +150,7 @@ func (s *Server) exec(ctx context.Context, database string, statements ...string
 
 // Kill ends the server at once, as kill -9 or a loss of power to the program does.
 func (s *Server) Kill() {
-	if p, err := os.FindProcess(s.pid()); err == nil {
+	if p, err := os.FindProcess(s.PID()); err == nil {
 		_ = p.Kill()
 	}
 	s.end()
@@ -188,8 +188,8 @@ func (s *Server) Start(t testing.TB) {
 	}
 }
 
-// pid is the process of the server.
-func (s *Server) pid() int {
+// PID is the process of the server, whose children are those that work.
+func (s *Server) PID() int {
 	text, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
 	if err != nil {
 		return 0
