@@ -4,8 +4,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const rootHelp = `Gatepost verifies the mail that arrives, signs the mail that leaves, and says
-why.
+const rootHelp = `Gatepost verifies the mail that arrives, signs the mail that leaves, reads the
+reports that come back, and says why.
 
 Exit status, of every command:
   0  fine
@@ -51,7 +51,7 @@ func rootCommand() *cobra.Command {
 	addCommonFlags(root.PersistentFlags())
 	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), policyCommand(), serveCommand(),
 		configCommand(), reloadCommand(), statusCommand(), postfixCommand(), importCommand(), logCommand(), allowCommand(), reportsCommand(),
-		sendersCommand(), storeCommand(), versionCommand())
+		digestCommand(), sendersCommand(), sourcesCommand(), storeCommand(), versionCommand())
 	root.AddCommand(manualCommand(root))
 	root.SetHelpCommand(helpCommand(root))
 	completeShells(root)

@@ -288,7 +288,7 @@ func outcome(a store.Arrival, r result) Outcome {
 	if r.failed != nil {
 		return Outcome{Failed: r.failed}
 	}
-	o := Outcome{Refused: a.Refusals}
+	o := Outcome{Hash: a.Raw.Hash, Refused: a.Refusals}
 	for _, state := range r.added.Reports {
 		switch state {
 		case store.ReportKnown:

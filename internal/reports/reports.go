@@ -18,6 +18,7 @@ package reports
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -230,13 +231,16 @@ type Report struct {
 	Failure   *failure.Report
 	TLS       *tlsrpt.Report
 
+	Place json.RawMessage // where it stands in the store: the member "store" of its JSON; none if empty
+
 	records int64              // of an aggregate report
 	held    []aggregate.Record // all of them, unless body is there
 	body    *io.SectionReader
 	spool   *unwrap.Spool // of body; nil if that is not the report's own
 	source  *unwrap.Spool // what it was read from, while it is yielded
 	options aggregate.Options
-	head    []byte // the document without its warnings and the brace at its end
+	stored  iter.Seq2[store.Row, error] // of a report of the store, in the place of both
+	head    []byte                      // the document without its warnings and the brace at its end
 }
 
 // Close gives up what the report holds. Its records cannot be read any more.

@@ -15,14 +15,14 @@ func (j *judgement) fault() (Fault, string) {
 		return StrictAlignment, fmt.Sprintf("SPF passes for %s, which reporters did not count: the policy asks for the very domain (aspf=s)",
 			j.alignedSPF.Domain)
 	case d != nil && d.Result == "temperror":
-		return DKIMTemporary, fmt.Sprintf("reporters could not get the key of %s, selector %s", d.Domain, short(d.Selector))
+		return DKIMTemporary, fmt.Sprintf("reporters could not get the key of %s%s", d.Domain, selector(d))
 	case d != nil && d.Result == "permerror":
-		return DKIMKey, fmt.Sprintf("the DKIM signature of %s can't be checked, selector %s: the key is missing or broken", d.Domain, short(d.Selector))
+		return DKIMKey, fmt.Sprintf("the DKIM signature of %s can't be checked%s: the key is missing or broken", d.Domain, selector(d))
 	case d != nil && j.foreignPass != nil:
-		return DKIMFails, fmt.Sprintf("the DKIM signature of %s fails, selector %s, while that of %s passes: the message was not changed, so the key is missing or another",
-			d.Domain, short(d.Selector), j.foreignPass.Domain)
+		return DKIMFails, fmt.Sprintf("the DKIM signature of %s fails%s, while that of %s passes: the message was not changed, so the key is missing or another",
+			d.Domain, selector(d), j.foreignPass.Domain)
 	case d != nil:
-		return DKIMFails, fmt.Sprintf("the DKIM signature of %s fails, selector %s: the key is missing or the message was changed", d.Domain, short(d.Selector))
+		return DKIMFails, fmt.Sprintf("the DKIM signature of %s fails%s: the key is missing or the message was changed", d.Domain, selector(d))
 	}
 	switch f := j.foreignPass; {
 	case f != nil && j.isDefaultName(f.Domain):
@@ -137,6 +137,14 @@ func (j *judgement) advice(fault Fault) string {
 	return join(what+".", see(s))
 }
 
+// selector names the selector of a signature, where the reporter did.
+func selector(d *Signature) string {
+	if d.Selector == "" {
+		return ""
+	}
+	return ", selector " + short(d.Selector)
+}
+
 // ownAdvice is for a source that is no service's.
 func (j *judgement) ownAdvice(fault Fault) string {
 	switch fault {
@@ -147,8 +155,11 @@ func (j *judgement) ownAdvice(fault Fault) string {
 		}
 		return text + "."
 	case DKIMFails, DKIMKey:
-		return fmt.Sprintf("Compare the record at %s._domainkey.%s with the key that signs, and see that nothing changes messages after they are signed.",
-			short(j.alignedFail.Selector), j.alignedFail.Domain)
+		at := "the key's record"
+		if j.alignedFail.Selector != "" {
+			at = fmt.Sprintf("the record at %s._domainkey.%s", short(j.alignedFail.Selector), j.alignedFail.Domain)
+		}
+		return "Compare " + at + " with the key that signs, and see that nothing changes messages after they are signed."
 	case SPFUnaligned:
 		return fmt.Sprintf("Sign its mail with a key of %s, or use an envelope below it.", j.org)
 	case SPFBroken:

@@ -82,6 +82,9 @@ type engine interface {
 	// pruneObservations is the statement that deletes some of those before a day.
 	pruneObservations() string
 
+	// clock is what the time is, by the database's clock, in the words of its SQL.
+	clock() string
+
 	// steps are the migrations of a database.
 	steps(*sql.DB) (*goose.Provider, error)
 
@@ -185,7 +188,7 @@ func (d *database) Close() error {
 
 // answers tells errors that are the store's own answer, and nothing that the engine says.
 func answers(err error) bool {
-	return err == nil || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark)
+	return err == nil || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) || errors.Is(err, ErrNotClaimed)
 }
 
 // attempts is how often a transaction is tried that others are in the way of.

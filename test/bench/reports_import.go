@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -40,6 +41,10 @@ func benchImport() error {
 	if err != nil {
 		return err
 	}
+	program, err := buildGatepost(dir)
+	if err != nil {
+		return err
+	}
 	server, err := pgtest.Begin(postgresDefaults)
 	if err != nil {
 		return err
@@ -47,6 +52,7 @@ func benchImport() error {
 	defer server.Remove()
 
 	var reading, syncing []float64
+	var byCommand []imported
 	into := map[string]*[]imported{}
 	for round := range importRounds {
 		took, err := readAll(files)
@@ -58,6 +64,11 @@ func benchImport() error {
 			return err
 		}
 		syncing = append(syncing, took.Seconds())
+		one, err := importByCommand(program, filepath.Join(dir, fmt.Sprintf("command%d.db", round)), files)
+		if err != nil {
+			return err
+		}
+		byCommand = append(byCommand, one)
 		for _, engine := range []string{store.SQLite, store.PostgreSQL} {
 			address := filepath.Join(dir, fmt.Sprintf("%d.db", round))
 			if engine == store.PostgreSQL {
@@ -89,16 +100,19 @@ func benchImport() error {
 	fmt.Printf("  %-38s %8s %10s %16s %12s %12s\n", "", "seconds", "rows/s", "reading alone", "our CPU s", "server's")
 	fmt.Printf("  %-38s %8.2f %10.0f %14.1f x\n", "reading alone, all processors", median(reading), importRows/median(reading), 1.0)
 	fmt.Printf("  %-38s %8.2f\n", fmt.Sprintf("writing and syncing them, %d times", importReports/100), median(syncing))
-	for _, engine := range []string{store.SQLite, store.PostgreSQL} {
+	line := func(name string, all []imported) {
 		var seconds, cpu, servers, ratios []float64
-		for round, one := range *into[engine] {
+		for round, one := range all {
 			seconds, cpu = append(seconds, one.took.Seconds()), append(cpu, one.cpu.Seconds())
 			servers = append(servers, one.server.Seconds())
 			ratios = append(ratios, one.took.Seconds()/reading[round])
 		}
-		fmt.Printf("  %-38s %8.2f %10.0f %14.1f x %12.2f %12.2f\n", engine, median(seconds), importRows/median(seconds), median(ratios), median(cpu),
+		fmt.Printf("  %-38s %8.2f %10.0f %14.1f x %12.2f %12.2f\n", name, median(seconds), importRows/median(seconds), median(ratios), median(cpu),
 			median(servers))
 	}
+	line("SQLite", *into[store.SQLite])
+	line("SQLite, gatepost reports import", byCommand)
+	line("PostgreSQL", *into[store.PostgreSQL])
 	fmt.Printf("  load of the machine in the last minute: %s\n", load1())
 	return nil
 }
@@ -221,6 +235,16 @@ func importInto(address string, files []string) (imported, error) {
 	}
 	after, err := lab.CPU(os.Getpid())
 	return imported{took: took, cpu: after - before}, err
+}
+
+// importByCommand has the program do it, from its start to its end.
+func importByCommand(program, address string, files []string) (imported, error) {
+	cmd := exec.Command(program, append([]string{"reports", "import", "--quiet", "--create", "--store", address}, files...)...)
+	began := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return imported{}, fmt.Errorf("gatepost reports import: %w\n%s", err, out)
+	}
+	return imported{took: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
 }
 
 // load1 is how many processes wanted a processor, as the kernel averages it over a minute.

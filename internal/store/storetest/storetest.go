@@ -57,6 +57,9 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"NumbersOfExceptionsAreNotGivenTwice":          exceptionNumbers,
 		"TheContextThatEndedStopsEverythingButNoState": contextEnds,
 
+		"ALeaseHasOneHolderUntilItEnds": leases,
+		"ALeaseThatManyWantGoesToOne":   leaseRace,
+
 		"AReportCountsOnceHoweverOftenItComes":         reportOnce,
 		"EachPartOfItsIdentityMakesAnotherReport":      reportIdentity,
 		"ReportsThatConflictAreKeptCountedAndMarked":   reportConflict,
@@ -84,6 +87,10 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"SessionsOfTLSReportsAreCounted":               tlsReports,
 		"MarksAreSetRemovedAndListed":                  marks,
 		"WhatWasFoundOutAboutAnAddressIsKept":          addresses,
+		"ALetterIsClaimedOnce":                         letterOnce,
+		"ALetterThatWaitsIsClaimedAgain":               letterWaits,
+		"OfManyWhoClaimALetterOneGetsIt":               letterRace,
+		"AnAlertIsToldOnceWithinItsQuietPeriod":        alertsQuiet,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait for the disk
