@@ -27,7 +27,8 @@ type arriving struct {
 	bulk   bulkWriter
 	tally  *tally
 	gone   map[gone]bool
-	absent map[string]bool // keys that the store does not have
+	absent map[string]bool    // keys that the store does not have
+	given  map[string][]int64 // numbers of rows that are about to be added, by table
 	values []any
 	chunk  []byte
 
@@ -322,9 +323,9 @@ func policyOf(document json.RawMessage) string {
 	return clean(string(d.Policy), 2*maxLongText)
 }
 
-const insertReport = `INSERT INTO reports (same, content, kind, domain, reporter, policy, email, report_id, begins, ends, day, at, part, verified,
-	conflicting, records, messages, chunks, warnings, document)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, 0, 0, $16, $17) RETURNING id`
+var insertReport = newNumbered("reports", `same, content, kind, domain, reporter, policy, email, report_id, begins, ends, day, at, part, verified,
+	conflicting, records, messages, chunks, warnings, document`,
+	`$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, 0, 0, $16, $17`, 17)
 
 // report adds a report, unless the store has it. Of reports that differ only in their content, all are kept and counted: some
 // reporters give the parts of one period the same id, and to leave one out would lose its messages. Each is marked, for people to
@@ -367,8 +368,8 @@ func (w *arriving) report(ctx context.Context, raw storedRaw, from *Report) (sta
 			return "", err
 		}
 	}
-	err = w.tx.QueryRowContext(ctx, insertReport, same, r.Content[:], r.Kind, p.domain, p.reporter, policy, r.Email, r.ReportID, micros(r.Begin),
-		micros(r.End), p.day, raw.at, r.Part, number(p.verified), number(p.conflicting), texts(r.Warnings), string(r.Document)).Scan(&p.id)
+	p.id, err = w.insert(ctx, insertReport, same, r.Content[:], r.Kind, p.domain, p.reporter, policy, r.Email, r.ReportID, micros(r.Begin),
+		micros(r.End), p.day, raw.at, r.Part, number(p.verified), number(p.conflicting), texts(r.Warnings), string(r.Document))
 	if err != nil {
 		return "", err
 	}

@@ -99,6 +99,9 @@ type engine interface {
 	// insert adds new rows to a table, in bulk. What a row is in may be used for the next.
 	insert(ctx context.Context, tx *transaction, table string, columns []string, rows iter.Seq2[[]any, error]) error
 
+	// numbers gives numbers for rows that are to be added to a table, where each that is asked for alone is a way to the server; or none.
+	numbers(ctx context.Context, tx *transaction, table string, n int) ([]int64, error)
+
 	// counting begins to count in the rows of observations.
 	counting(ctx context.Context, tx *transaction, counts []Count, level func(day int64) int) (counting, error)
 

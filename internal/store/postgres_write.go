@@ -160,6 +160,17 @@ func (p *postgresEngine) insert(ctx context.Context, tx *transaction, table stri
 	})
 }
 
+func (p *postgresEngine) numbers(ctx context.Context, tx *transaction, table string, n int) ([]int64, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	return gather(ctx, tx, `SELECT nextval(pg_get_serial_sequence($1, 'id')) FROM generate_series(1, $2)`, []any{table, n},
+		func(rows *sql.Rows) (id int64, err error) {
+			err = rows.Scan(&id)
+			return id, err
+		})
+}
+
 // A postgresCounting looks once which rows there are, and writes once: each statement is a way to the server and back.
 type postgresCounting struct {
 	engine *postgresEngine

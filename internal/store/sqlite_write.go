@@ -55,6 +55,10 @@ func (s *sqliteEngine) insert(ctx context.Context, tx *transaction, table string
 	return nil
 }
 
+func (s *sqliteEngine) numbers(context.Context, *transaction, string, int) ([]int64, error) {
+	return nil, nil
+}
+
 // A sqliteCounting writes each row as it comes.
 type sqliteCounting struct{ again, insert *sql.Stmt }
 
