@@ -195,11 +195,16 @@ func (m *Importer) commit(ctx context.Context, ordered <-chan *task, done func(I
 	}
 }
 
-// rows is about how many records it holds in memory.
+// perRow is about how many bytes of memory a record takes, with what it was made of.
+const perRow = 1 << 10
+
+// rows is about how many records it holds in memory. What else it holds counts as if it were records: a report without any may have
+// a long document.
 func (t *task) rows() int {
 	n := 0
 	for i := range t.arrival.Reports {
-		n += t.arrival.Reports[i].Held
+		r := &t.arrival.Reports[i]
+		n += r.Held + (len(r.Document)+perRow/2)/perRow
 	}
 	return n
 }
@@ -277,7 +282,7 @@ func outcome(a store.Arrival, r result) Outcome {
 	if r.failed != nil {
 		return Outcome{Failed: r.failed}
 	}
-	o := Outcome{Refused: a.Refusals}
+	o := Outcome{Hash: a.Raw.Hash, Refused: a.Refusals}
 	for _, state := range r.added.Reports {
 		switch state {
 		case store.ReportKnown:

@@ -93,6 +93,16 @@ var errNoRecords = errors.New("the report was closed")
 // Records goes through the records of an aggregate report, as often as it is asked to. A record is good until the next.
 func (r *Report) Records() iter.Seq2[*aggregate.Record, error] {
 	return func(yield func(*aggregate.Record, error) bool) {
+		if r.stored != nil {
+			var rec aggregate.Record
+			for row, err := range r.stored {
+				record(&row, &rec)
+				if !yield(&rec, err) || err != nil {
+					return
+				}
+			}
+			return
+		}
 		if r.body == nil {
 			if int64(len(r.held)) != r.records {
 				yield(nil, errNoRecords)
@@ -126,6 +136,9 @@ func (r *Report) Records() iter.Seq2[*aggregate.Record, error] {
 
 // Rows goes through the same records, as the store takes them.
 func (r *Report) Rows() iter.Seq2[store.Row, error] {
+	if r.stored != nil {
+		return r.stored
+	}
 	return func(yield func(store.Row, error) bool) {
 		for rec, err := range r.Records() {
 			if err != nil {

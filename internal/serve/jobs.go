@@ -65,7 +65,7 @@ func (s *Server) runJobs(ctx context.Context) {
 }
 
 func (s *Server) tryJobs(ctx context.Context) error {
-	q, err := store.OpenQueue(ctx, s.state().config.StoreURL())
+	q, err := store.OpenQueue(ctx, s.back.store)
 	if err != nil {
 		return err
 	}

@@ -34,11 +34,12 @@ func (s *Server) reload() error {
 	old := s.state()
 	var anew *reception
 	if s.back.importer != nil && receivesOtherwise(old.config, next.config) {
-		if anew, err = newReception(next, s.back.importer); err != nil {
+		if anew, err = newReception(next, s.back.importer, s.back.leases); err != nil {
 			return err
 		}
 	}
 	if err := s.back.rotor.Reload(next.rotorOptions(s.back.keys)); err != nil { // the last that can go wrong
+		anew.stop(context.Background())
 		return err
 	}
 	for _, key := range fixed(old.config, next.config) {

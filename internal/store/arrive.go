@@ -255,16 +255,31 @@ func reportDay(begin, end, at time.Time) int64 {
 }
 
 // verified tells whether who sent a report was not found to be somebody else: nobody looked, or its mail passed DMARC; and whether it
-// came to the address of the domain that it is about, or of one above it.
-func (r *storedRaw) verified(domain string) bool {
+// came to the address of the domain that it is about, or of one above it. Of several domains, each must be such a one.
+func (r *storedRaw) verified(domains ...string) bool {
 	if r.dmarc != "" && r.dmarc != "pass" {
 		return false
 	}
 	tokens := strings.Fields(strings.ToLower(r.token)) // one mail may go to the addresses of several
-	domain = strings.ToLower(domain)
-	return len(tokens) == 0 || slices.ContainsFunc(tokens, func(token string) bool {
-		return domain == token || strings.HasSuffix(domain, "."+token)
+	return len(tokens) == 0 || !slices.ContainsFunc(domains, func(domain string) bool {
+		domain = strings.ToLower(domain)
+		return !slices.ContainsFunc(tokens, func(token string) bool {
+			return domain == token || strings.HasSuffix(domain, "."+token)
+		})
 	})
+}
+
+// reportDomains are the domains in whose figures a report counts. A TLS report has policies of several domains, if its reporter likes.
+func reportDomains(r *Report) []string {
+	domains := []string{r.Domain}
+	if r.Kind == TLS {
+		for i := range r.TLS[:min(len(r.TLS), maxTLSPolicies)] {
+			if domain := lower(r.TLS[i].Domain); domain != "" && !slices.Contains(domains, domain) {
+				domains = append(domains, domain)
+			}
+		}
+	}
+	return domains
 }
 
 const maxDocument = 4 << 20
@@ -325,14 +340,14 @@ func (w *arriving) report(ctx context.Context, raw storedRaw, from *Report) (sta
 			if err := w.link(ctx, others[i].id, raw.id); err != nil {
 				return "", err
 			}
-			if !others[i].verified && raw.verified(r.Domain) {
+			if !others[i].verified && raw.verified(reportDomains(&r)...) {
 				return ReportKnown, w.verify(ctx, &others[i], true)
 			}
 			return ReportKnown, nil
 		}
 	}
 	p := storedReport{kind: r.Kind, conflicting: len(others) > 0}
-	p.verified = raw.verified(r.Domain)
+	p.verified = raw.verified(reportDomains(&r)...)
 	p.day = reportDay(r.Begin, r.End, moment(raw.at))
 	if p.domain, err = w.name(ctx, "domains", "name", r.Domain); err != nil {
 		return "", err

@@ -79,6 +79,9 @@ type engine interface {
 	// pruneObservations is the statement that deletes some of those before a day.
 	pruneObservations() string
 
+	// clock is what the time is, by the database's clock, in the words of its SQL.
+	clock() string
+
 	// steps are the migrations of a database.
 	steps(*sql.DB) (*goose.Provider, error)
 

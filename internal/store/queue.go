@@ -19,8 +19,18 @@ type Queue struct {
 	Engine string
 }
 
+// queueConnections are what jobs need: those that run, and the library's own work beside them.
+const queueConnections = 4
+
 // OpenQueue connects to the database of the store that an address names, which is there.
 func OpenQueue(_ context.Context, address string) (*Queue, error) {
+	if isPostgres(address) {
+		c, err := postgresConfig(address)
+		if err != nil {
+			return nil, err
+		}
+		return &Queue{DB: postgresPool(c, queueConnections), Engine: PostgreSQL}, nil
+	}
 	path, err := sqlitePath(address)
 	if err != nil {
 		return nil, err

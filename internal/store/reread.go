@@ -264,8 +264,12 @@ func (w *arriving) unlink(ctx context.Context, r *storedReport, raw int64) error
 
 // verifiedBy tells whether one of the raws that hold a report makes it a verified one.
 func (w *arriving) verifiedBy(ctx context.Context, r *storedReport) (bool, error) {
-	rows, err := w.tx.QueryContext(ctx, `SELECT raws.dmarc, raws.token_domain, domains.name FROM report_raws
-		JOIN raws ON raws.id = report_raws.raw JOIN domains ON domains.id = $2 WHERE report_raws.report = $1`, r.id, r.domain)
+	domains, err := w.countedIn(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	rows, err := w.tx.QueryContext(ctx, `SELECT raws.dmarc, raws.token_domain FROM report_raws JOIN raws ON raws.id = report_raws.raw
+		WHERE report_raws.report = $1`, r.id)
 	if err != nil {
 		return false, err
 	}
@@ -273,13 +277,31 @@ func (w *arriving) verifiedBy(ctx context.Context, r *storedReport) (bool, error
 	verified := false
 	for rows.Next() {
 		var raw storedRaw
-		var domain string
-		if err := rows.Scan(&raw.dmarc, &raw.token, &domain); err != nil {
+		if err := rows.Scan(&raw.dmarc, &raw.token); err != nil {
 			return false, err
 		}
-		verified = verified || raw.verified(domain)
+		verified = verified || raw.verified(domains...)
 	}
 	return verified, rows.Err()
+}
+
+// countedIn are the domains in whose figures a report counts, as reportDomains has them.
+func (w *arriving) countedIn(ctx context.Context, r *storedReport) ([]string, error) {
+	rows, err := w.tx.QueryContext(ctx, `SELECT name FROM domains WHERE id = $2 OR id IN (SELECT domain FROM tls_results WHERE report = $1)`,
+		r.id, r.domain)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var domains []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		domains = append(domains, name)
+	}
+	return domains, rows.Err()
 }
 
 // removeReport deletes a report whose figures are taken back.

@@ -1,7 +1,7 @@
 // Command bench measures Gatepost against a floor and against its peers, in one run, and prints ratios.
 //
 //	go run ./test/bench              # everything
-//	go run ./test/bench dkim spf     # some of it: dkim, spf, gate, memory
+//	go run ./test/bench dkim spf     # some of it: dkim, spf, gate, memory, reports
 //
 // docs/performance.md says how to read what it prints.
 package main
@@ -23,7 +23,7 @@ func main() {
 		run()
 		return
 	}
-	sections := []section{{"dkim", benchDKIM}, {"spf", benchSPF}, {"gate", benchGate}, {"memory", benchMemory}}
+	sections := []section{{"dkim", benchDKIM}, {"spf", benchSPF}, {"gate", benchGate}, {"memory", benchMemory}, {"reports", benchReports}}
 	wanted := map[string]bool{}
 	for _, name := range os.Args[1:] {
 		wanted[name] = true

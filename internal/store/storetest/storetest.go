@@ -57,6 +57,9 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"NumbersOfExceptionsAreNotGivenTwice":          exceptionNumbers,
 		"TheContextThatEndedStopsEverythingButNoState": contextEnds,
 
+		"ALeaseHasOneHolderUntilItEnds": leases,
+		"ALeaseThatManyWantGoesToOne":   leaseRace,
+
 		"AReportCountsOnceHoweverOftenItComes":         reportOnce,
 		"EachPartOfItsIdentityMakesAnotherReport":      reportIdentity,
 		"ReportsThatConflictAreKeptCountedAndMarked":   reportConflict,
@@ -66,6 +69,7 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"AReportIsCutToItsBounds":                      reportBounded,
 		"AReportCountsOnTheDayInTheMiddleOfItsPeriod":  reportDay,
 		"ReportsThatAreNotVerifiedCanBeLeftOut":        reportVerified,
+		"ATLSReportIsVerifiedForAllItsDomainsOrNone":   tlsVerified,
 		"WhatArrivedComesBackByteForByte":              rawsWhole,
 		"ReportsAreFiltered":                           reportsFiltered,
 		"OddNamesInReportsAreNoSQL":                    reportsInjection,
