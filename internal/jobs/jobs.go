@@ -54,10 +54,12 @@ const (
 	attempts = 5
 	keep     = 24 * time.Hour // what was done, to be looked at
 	softStop = time.Second
+	hardStop = 5 * time.Second
 	ahead    = time.Hour // more than any job is put off, and any node leads without saying so again
 )
 
-// Run does the jobs until ctx ends. An error says why it could not begin.
+// Run does the jobs until ctx ends; it waits a little for those that are under way, and no longer, whatever they wait for. An error says why
+// it could not begin.
 func Run(ctx context.Context, q *store.Queue, o Options) error {
 	o.Timeout, o.Poll = cmp.Or(o.Timeout, DefaultTimeout), cmp.Or(o.Poll, DefaultPoll)
 	o.Retry, o.Dead = cmp.Or(o.Retry, DefaultRetry), cmp.Or(o.Dead, DefaultDead)
@@ -77,7 +79,11 @@ func Run(ctx context.Context, q *store.Queue, o Options) error {
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
-	<-client.Stopped()
+	<-ctx.Done()
+	select {
+	case <-client.Stopped():
+	case <-time.After(hardStop): // the database does not answer; what is left ends when the queue is closed
+	}
 	return nil
 }
 

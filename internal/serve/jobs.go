@@ -25,7 +25,9 @@ const (
 // hasJobs tells whether there is work that nodes share.
 func hasJobs(c *config.Config) bool {
 	r := &c.Reports
-	return c.Store.Enabled && len(c.Digests)+len(c.Alerts.To)+len(c.Alerts.Webhook)+len(r.Domains)+len(r.Folders)+len(r.IMAP)+len(r.Graph)+len(r.Gmail)+len(r.SMTP.Listen)+len(r.SMTP.LMTP) > 0
+	ways := len(r.Folders) + len(r.IMAP) + len(r.Graph) + len(r.Gmail) + len(r.SMTP.Listen) + len(r.SMTP.LMTP) + len(r.HTTP.Tokens)
+	letters := len(c.Digests) + len(c.Alerts.To) + len(c.Alerts.Webhook)
+	return c.Store.Enabled && len(r.Domains)+ways+letters > 0
 }
 
 // work is what there is to do beside the mail.
@@ -64,6 +66,16 @@ func (s *Server) prune(ctx context.Context) error {
 func reportRetention(c *config.Config) store.Retention {
 	r := &c.Reports
 	return store.Retention{ReportRows: time.Duration(r.RowAge), Raws: time.Duration(r.RawAge), Failures: time.Duration(r.FailureAge)}
+}
+
+// retain has the recorder see to reports where there are no jobs any more, or none yet: a reload changes that.
+func (s *Server) retain(r *store.Retention) {
+	c := s.state().config
+	if hasJobs(c) {
+		return
+	}
+	of := reportRetention(c)
+	r.ReportRows, r.Raws, r.Failures = of.ReportRows, of.Raws, of.Failures
 }
 
 // runJobs does the work until ctx ends. While the store is away, it waits.
