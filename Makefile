@@ -2,9 +2,10 @@
 # make test   every check and every test; as root it installs what they need
 #
 # The others: build, lint, cross, fuzz (FUZZTIME=1m a target), deb (dist/gatepost_VERSION_ARCH.deb); bench, bench-gate (against rspamd
-# and opendkim with opendmarc), soak (SOAK=1h of mixed mail), soak-store (an hour's mail with the store away, and an hour's flood of
+# and opendkim with opendmarc), bench-store (ten million rows in SQLite and in PostgreSQL: half an hour, and 6 GB of the directory for
+# temporary files), soak (SOAK=1h of mixed mail), soak-store (an hour's mail with the store away, and an hour's flood of
 # made up names: four minutes, and 3 GB of the directory for temporary files), soak-reports (reports by every input while gatepost and its
-# databases are killed KILLS times: ten minutes).
+# databases are killed KILLS times, and a report of a million records: a quarter of an hour).
 
 GO       ?= go
 FUZZTIME ?= 1m
@@ -12,7 +13,7 @@ SOAK     ?= 1h
 KILLS    ?= 300
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: run build test lint cross bench bench-gate soak soak-store soak-reports fuzz deb
+.PHONY: run build test lint cross bench bench-gate bench-store soak soak-store soak-reports fuzz deb
 
 run:
 	$(GO) run ./cmd/gatepost serve
@@ -36,7 +37,12 @@ cross:
 	done
 
 bench:
+	scripts/test-deps postgresql
 	$(GO) run ./test/bench
+
+bench-store:
+	scripts/test-deps postgresql
+	$(GO) run ./test/bench years
 
 bench-gate:
 	scripts/test-deps rspamd opendkim opendmarc publicsuffix
@@ -50,6 +56,7 @@ soak-store:
 
 soak-reports:
 	scripts/test-deps dovecot-imapd postgresql
+	GATEPOST_KILLS=$(KILLS) GATEPOST_ROWS=1000000 $(GO) test -count=1 -timeout 30m -v -run 'WhileItImports|NumberOfRecords' ./internal/cli
 	GATEPOST_KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -v ./test/reports
 
 fuzz:

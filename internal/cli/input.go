@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,10 @@ type inputs struct {
 	kept   []io.Closer
 	wanted func(path string) bool // in directories; messages if nil
 	none   error                  // of a directory without any
+	again  bool                   // what comes from a pipe is to be opened several times, too
+	most   int64                  // bytes that one may have; no limit if zero
+
+	passed int // files in directories that are not wanted
 }
 
 func (i *inputs) Close() {
@@ -74,7 +79,10 @@ func (i *inputs) path(path string, yield func(input) bool) bool {
 
 // file gives the message, or the messages of an mbox.
 func (i *inputs) file(path string, yield func(input) bool) bool {
-	open := func() (io.ReadCloser, error) { return os.Open(path) }
+	open := func() (io.ReadCloser, error) {
+		f, err := os.Open(path)
+		return i.bounded(f, err)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return yield(input{name: path, err: err})
@@ -89,23 +97,54 @@ func (i *inputs) file(path string, yield func(input) bool) bool {
 		if err != nil {
 			return nil, err
 		}
-		return part{newUnquoter(io.NewSectionReader(f, s.start, s.end-s.start)), f}, nil
+		return i.bounded(part{newUnquoter(io.NewSectionReader(f, s.start, s.end-s.start)), f}, nil)
 	}, yield)
+}
+
+// bounded gives an error in the place of what is beyond the limit.
+func (i *inputs) bounded(r io.ReadCloser, err error) (io.ReadCloser, error) {
+	if err != nil || i.most == 0 {
+		return r, err
+	}
+	return part{&limited{r, i.most, i.most}, r}, nil
+}
+
+// A limited reader fails at a limit, where [io.LimitedReader] ends.
+type limited struct {
+	r          io.Reader
+	left, most int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, fmt.Errorf("it is larger than %d MiB, and no report is", l.most>>20)
+	}
+	return n, err
 }
 
 // stream gives the message that comes from a pipe. An mbox is kept until it has been read as a whole.
 func (i *inputs) stream(name string, r io.ReadCloser, yield func(input) bool) bool {
 	in := bufio.NewReader(r)
-	if top, _ := in.Peek(len(mboxStart)); string(top) != mboxStart {
+	top, _ := in.Peek(len(mboxStart))
+	isMbox := string(top) == mboxStart
+	if !isMbox && !i.again {
 		return yield(input{name: name, open: func() (io.ReadCloser, error) { return part{in, r}, nil }})
 	}
 	s := &spool{}
 	i.kept = append(i.kept, s)
-	if _, err := io.Copy(s, in); err != nil {
+	var from io.Reader = in
+	if !isMbox && i.most > 0 {
+		from = &limited{in, i.most, i.most}
+	}
+	if _, err := io.Copy(s, from); err != nil {
 		return yield(input{name: name, err: fmt.Errorf("%s: %w", display(name), err)})
 	}
+	if !isMbox {
+		return yield(input{name: name, open: func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(s, 0, s.size)), nil }})
+	}
 	return mbox(name, io.NewSectionReader(s, 0, s.size), func(at section) (io.ReadCloser, error) {
-		return part{newUnquoter(io.NewSectionReader(s, at.start, at.end-at.start)), io.NopCloser(nil)}, nil
+		return i.bounded(part{newUnquoter(io.NewSectionReader(s, at.start, at.end-at.start)), io.NopCloser(nil)}, nil)
 	}, yield)
 }
 
@@ -148,40 +187,70 @@ var errNoMessages = errors.New("no messages in it; a message is a file *.eml, or
 
 // directory walks through a directory and those beneath it. Links to directories are not followed.
 func (i *inputs) directory(root string, yield func(input) bool) bool {
-	wantedName, none := i.wanted, i.none
-	if wantedName == nil {
-		wantedName, none = isMessageName, errNoMessages
+	w := walk{inputs: i, wanted: i.wanted, yield: yield}
+	none := i.none
+	if w.wanted == nil {
+		w.wanted, none = isMessageName, errNoMessages
 	}
-	found, wanted := false, true
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			found = true // it cannot be known that there is none
-			if wanted = yield(input{name: path, err: err}); !wanted {
-				return fs.SkipAll
-			}
-			return nil // WalkDir does not go into what cannot be read
-		case d.IsDir() || !wantedName(path):
-			return nil
-		}
-		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-			return nil // a dangling link, a socket; a message that a mail program moved meanwhile
-		}
-		found = true
-		if wanted = i.file(path, yield); !wanted {
-			return fs.SkipAll
-		}
-		return nil
-	})
 	switch {
-	case !wanted:
+	case !w.directory(root):
 		return false
-	case err != nil:
-		return yield(input{name: root, err: err})
-	case !found:
+	case !w.found:
 		return yield(input{name: root, err: fmt.Errorf("%s: %w", root, none)})
 	}
 	return true
+}
+
+// A walk goes through a directory.
+type walk struct {
+	inputs *inputs
+	wanted func(path string) bool
+	yield  func(input) bool
+	found  bool
+}
+
+// namesAtOnce is how many names of a directory are held at once. Of one that has no more, they come in their order.
+const namesAtOnce = 10_000
+
+// directory returns false when no more are wanted.
+func (w *walk) directory(dir string) bool {
+	d, err := os.Open(dir)
+	if err != nil {
+		w.found = true // it cannot be known that there is none
+		return w.yield(input{name: dir, err: err})
+	}
+	defer d.Close()
+	for {
+		entries, err := d.ReadDir(namesAtOnce)
+		slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+		for _, e := range entries {
+			if !w.entry(filepath.Join(dir, e.Name()), e) {
+				return false
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return true
+		case err != nil:
+			w.found = true
+			return w.yield(input{name: dir, err: err})
+		}
+	}
+}
+
+func (w *walk) entry(path string, e fs.DirEntry) bool {
+	if e.IsDir() {
+		return w.directory(path)
+	}
+	if !w.wanted(path) {
+		w.inputs.passed++
+		return true
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return true // a dangling link, a socket; a message that a mail program moved meanwhile
+	}
+	w.found = true
+	return w.inputs.file(path, w.yield)
 }
 
 // isMessageName tells by its name or place whether a file in a directory is a message.

@@ -34,6 +34,13 @@ func (p *progress) show(done, refused int) {
 	}
 }
 
+// say shows a text of its own, if it is time for one.
+func (p *progress) say(text func() string) {
+	if p.due() {
+		io.WriteString(p.w, "\r\x1b[K"+text())
+	}
+}
+
 // due tells whether it is time to write the line anew.
 func (p *progress) due() bool {
 	if p.w == nil {

@@ -9,13 +9,15 @@ Exit status: that of the command beneath.`
 
 func reportsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "reports COMMAND",
-		Short:   "Work with the reports that others send about a domain",
-		Long:    reportsHelp,
-		Example: "  gatepost reports parse report.eml",
-		Args:    noSuchCommand,
-		RunE:    needCommand,
+		Use:   "reports COMMAND",
+		Short: "Work with the reports that others send about a domain",
+		Long:  reportsHelp,
+		Example: `  gatepost reports parse report.eml
+  gatepost reports import ~/Maildir`,
+		Args: noSuchCommand,
+		RunE: needCommand,
 	}
-	cmd.AddCommand(reportsParseCommand(), reportsAddressCommand())
+	cmd.AddCommand(reportsParseCommand(), reportsImportCommand(), reportsListCommand(), reportsShowCommand(), reportsExportCommand(),
+		reportsReparseCommand(), reportsRedactCommand(), reportsAddressCommand())
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -23,11 +24,25 @@ func (s *storeFlags) add(cmd *cobra.Command) {
 
 // open opens the store that is there. To make one is the gate's: it would belong to another user.
 func (s *storeFlags) open(ctx context.Context, cmd *cobra.Command) (store.Store, error) {
+	return s.openTo(ctx, cmd, false)
+}
+
+// openTo opens the store, or makes it where there is none, in the state directory unless it is named.
+func (s *storeFlags) openTo(ctx context.Context, cmd *cobra.Command, create bool) (store.Store, error) {
 	address, err := s.address(cmd)
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, address, store.Options{})
+	if create && s.store == "" {
+		dir, err := config.StateDirOf(s.config)
+		if errors.Is(err, fs.ErrNotExist) {
+			dir = config.Default().StateDir
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	return store.Open(ctx, address, store.Options{Create: create})
 }
 
 // address is what the flag says, or the configuration, or without one the default. A configuration that is in error could mean another

@@ -7,6 +7,8 @@ package intake
 import (
 	"io"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
 // An Item is one thing that arrived: a file, or a message. Inputs make them.
@@ -32,11 +34,12 @@ type Sender struct {
 
 // An Outcome is what became of an Item, once that is committed.
 type Outcome struct {
-	New         int      // reports that the store did not have
-	Known       int      // that it had
-	Conflicting int      // of the new, those whose id it had with another content
-	Refused     []string // parts that hold no report that can be read, and why
-	Failed      error    // the bytes could not be had or stored: nothing is known of it, try again later
+	Hash        store.Hash // of the bytes; zero if they could not be had
+	New         int        // reports that the store did not have
+	Known       int        // that it had
+	Conflicting int        // of the new, those whose id it had with another content
+	Refused     []string   // parts that hold no report that can be read, and why
+	Failed      error      // the bytes could not be had or stored: nothing is known of it, try again later
 }
 
 // Bad tells whether nothing in the item could be read. It is kept whole in the store with the reason.

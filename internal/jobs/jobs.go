@@ -54,6 +54,7 @@ const (
 	attempts = 5
 	keep     = 24 * time.Hour // what was done, to be looked at
 	softStop = time.Second
+	ahead    = time.Hour // more than any job is put off, and any node leads without saying so again
 )
 
 // Run does the jobs until ctx ends. An error says why it could not begin.
@@ -64,6 +65,9 @@ func Run(ctx context.Context, q *store.Queue, o Options) error {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := migrate(ctx, q); err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	if err := q.Unjam(ctx, ahead); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
 	client, err := river.NewClient(driver(q), config(o))

@@ -149,6 +149,12 @@ func (r *Report) WriteJSON(w io.Writer, file string) error {
 		}
 	}
 	r.writeWarnings(&b)
+	if len(r.Place) > 0 {
+		b.Truncate(b.Len() - 1) // the brace
+		b.WriteString(`,"store":`)
+		b.Write(r.Place)
+		b.WriteByte('}')
+	}
 	b.WriteByte('\n')
 	_, err = w.Write(b.Bytes())
 	return err

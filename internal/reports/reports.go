@@ -18,6 +18,8 @@ package reports
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -94,10 +96,14 @@ type reading struct {
 	others  others
 }
 
-// An identity tells two reports in the same bytes apart.
-type identity struct {
-	kind, id string
-	content  store.Hash
+// An identity tells two reports in the same bytes apart: a hash, since there may be very many with very long ids.
+type identity [16]byte
+
+func identify(r *Report) identity {
+	hash := sha256.New()
+	hash.Write(r.Content[:])
+	io.WriteString(hash, r.Kind+"\x00"+r.ReportID)
+	return identity(hash.Sum(nil)[:len(identity{})])
 }
 
 // part reads one part.
@@ -138,7 +144,7 @@ func (x *reading) part(p unwrap.Part) error {
 		}
 		return x.refuse(Refusal{p.Path, reason(err)})
 	}
-	id := identity{r.Kind, r.ReportID, r.Content}
+	id := identify(r)
 	if x.seen[id] { // the same report twice, as some send it in two forms
 		return r.Close()
 	}
@@ -230,13 +236,16 @@ type Report struct {
 	Failure   *failure.Report
 	TLS       *tlsrpt.Report
 
+	Place json.RawMessage // where it stands in the store: the member "store" of its JSON; none if empty
+
 	records int64              // of an aggregate report
 	held    []aggregate.Record // all of them, unless body is there
 	body    *io.SectionReader
 	spool   *unwrap.Spool // of body; nil if that is not the report's own
 	source  *unwrap.Spool // what it was read from, while it is yielded
 	options aggregate.Options
-	head    []byte // the document without its warnings and the brace at its end
+	stored  iter.Seq2[store.Row, error] // of a report of the store, in the place of both
+	head    []byte                      // the document without its warnings and the brace at its end
 }
 
 // Close gives up what the report holds. Its records cannot be read any more.

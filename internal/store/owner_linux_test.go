@@ -39,3 +39,23 @@ func TestWhatRootMakesBesideAStoreBelongsToItsOwner(t *testing.T) {
 		}
 	}
 }
+
+// And who imports reports as root may be the first to make the store.
+func TestAStoreThatRootMakesBelongsToTheOwnerOfItsDirectory(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir := t.TempDir()
+	const gate = 12345
+	if err := os.Chown(dir, gate, gate); err != nil {
+		t.Fatal(err)
+	}
+	opened(t, filepath.Join(dir, "gatepost.db"), store.Options{Create: true}).Close()
+	info, err := os.Stat(filepath.Join(dir, "gatepost.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != gate {
+		t.Errorf("it belongs to %d, want %d", owner, gate)
+	}
+}

@@ -87,6 +87,7 @@ var (
 	ErrNoReport = errors.New("no such report")
 	ErrNoRaw    = errors.New("the bytes are not in the store")
 	ErrNoMark   = errors.New("no such mark")
+	ErrNotHash  = errors.New("not the beginning of a hash")
 )
 
 // A Question is what figures are asked of.
@@ -200,6 +201,8 @@ type ReportFilter struct {
 	From, To    time.Time // days that reports count on, both included
 	Conflicting bool
 	Unverified  bool
+	Raw         int64  // the ID of a raw that it came in
+	Same        int64  // the ID of a report whose kind, reporter, id, domain and period it has; that one is among them
 	Text        string // in the report's id, its reporter's name or address, or its domain
 	Before      int64  // only what comes after this report in the list
 	Limit       int    // 1000 if zero
@@ -230,11 +233,13 @@ type ReportInfo struct {
 
 // A RawFilter lets through what every member that is set asks for.
 type RawFilter struct {
-	Refusals bool  // something in it could not be read
-	Refused  bool  // nothing in it could
-	Kept     bool  // its bytes are there
-	After    int64 // an ID
-	Limit    int   // no limit if zero
+	Refusals bool   // something in it could not be read
+	Refused  bool   // nothing in it could
+	Kept     bool   // its bytes are there
+	Hash     string // in hexadecimal; its first digits are enough
+	Report   int64  // the ID of a report that came in it
+	After    int64  // an ID
+	Limit    int    // no limit if zero
 }
 
 // A RawInfo is what is known of something that arrived.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,10 +62,17 @@ func selectFiltered(f ReportFilter) (string, []any) {
 	if f.Unverified {
 		c.terms = append(c.terms, "verified = 0")
 	}
+	if f.Raw > 0 {
+		c.add("reports.id IN (SELECT report FROM report_raws WHERE raw = ?)", f.Raw)
+	}
+	if f.Same > 0 {
+		c.add("same = (SELECT same FROM reports WHERE id = ?)", f.Same)
+	}
 	if f.Text != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(clean(f.Text, maxText))) + "%"
-		c.add(`(lower(report_id) LIKE ? ESCAPE '\' OR lower(texts.text) LIKE ? ESCAPE '\' OR lower(email) LIKE ? ESCAPE '\' OR
-			domains.name LIKE ? ESCAPE '\')`, like, like, like, like)
+		like := "%" + strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`).Replace(strings.ToLower(clean(f.Text, maxText))) + "%"
+		// A backslash stands for itself only where standard_conforming_strings is on.
+		c.add(`(lower(report_id) LIKE ? ESCAPE '!' OR lower(texts.text) LIKE ? ESCAPE '!' OR lower(email) LIKE ? ESCAPE '!' OR
+			domains.name LIKE ? ESCAPE '!')`, like, like, like, like)
 	}
 	if f.Before > 0 {
 		c.add("(day, reports.id) < (SELECT day, id FROM reports WHERE id = ?)", f.Before)
@@ -155,6 +163,16 @@ func (d *database) someRaws(ctx context.Context, f RawFilter, limit int) ([]RawI
 	if f.Kept {
 		c.terms = append(c.terms, "chunks > 0")
 	}
+	if f.Hash != "" {
+		first, last, err := hashRange(f.Hash)
+		if err != nil {
+			return nil, err
+		}
+		c.add("hash BETWEEN ? AND ?", first, last)
+	}
+	if f.Report > 0 {
+		c.add("id IN (SELECT raw FROM report_raws WHERE report = ?)", f.Report)
+	}
 	c.add("id > ?", f.After)
 	c.args = append(c.args, limit)
 	return collect(ctx, d, `SELECT id, hash, size, chunks, reports, name, input, at, client_ip, mail_from, author_domain, dmarc, token_domain, refusals,
@@ -171,6 +189,20 @@ func (d *database) someRaws(ctx context.Context, f RawFilter, limit int) ([]RawI
 		r.Refusals, err = splitTexts(refusals)
 		return r, err
 	})
+}
+
+// hashRange gives the first and the last hash that begin with hexadecimal digits.
+func hashRange(digits string) (first, last []byte, err error) {
+	const all = 2 * len(Hash{})
+	if len(digits) > all {
+		return nil, nil, fmt.Errorf("%w: %q", ErrNotHash, digits)
+	}
+	first, err = hex.DecodeString(digits + strings.Repeat("0", all-len(digits)))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %q", ErrNotHash, digits)
+	}
+	last, err = hex.DecodeString(digits + strings.Repeat("f", all-len(digits)))
+	return first, last, err
 }
 
 // OpenRaw is as Reports says.

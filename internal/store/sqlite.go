@@ -25,7 +25,7 @@ var pragmas = []string{
 }
 
 // writeCache is how many KiB of pages a transaction may hold in memory. With less, roll-ups of many reports are written to the disk
-// several times before they are committed.
+// several times before they are committed. A page takes 8 KiB, twice its size: memory comes in powers of two, and SQLite adds some bytes.
 const writeCache = "cache_size(-8192)"
 
 // errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
@@ -145,6 +145,10 @@ func fileSQLite(path string, create bool) error {
 		return fmt.Errorf("there is no directory %s; make it, for the user that gatepost runs as", filepath.Dir(path))
 	}
 	if err != nil {
+		return reason(err)
+	}
+	defer f.Close()
+	if err := giveAway(f, filepath.Dir(path)); err != nil {
 		return reason(err)
 	}
 	return f.Close()

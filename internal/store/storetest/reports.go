@@ -122,6 +122,22 @@ func reportOnce(t *testing.T, open Place) {
 	if len(raws) != 2 || raws[0].Times != 3 || raws[1].Times != 2 || raws[1].Reports != 1 {
 		t.Errorf("got %+v", raws)
 	}
+	hash := fmt.Sprintf("%x", raws[1].Hash)
+	for _, f := range []store.RawFilter{{Hash: hash}, {Hash: hash[:7]}, {Hash: strings.ToUpper(hash[:10]), Report: 1}} {
+		if got := every(t, s.Raws(t.Context(), f)); len(got) != 1 || got[0].ID != raws[1].ID {
+			t.Errorf("%+v: got %+v", f, got)
+		}
+	}
+	for _, hash := range []string{"xyz", hash + "0"} {
+		for _, err := range s.Raws(t.Context(), store.RawFilter{Hash: hash}) {
+			if !errors.Is(err, store.ErrNotHash) {
+				t.Errorf("%q: got %v", hash, err)
+			}
+		}
+	}
+	if got := reports(t, s, store.ReportFilter{Raw: raws[1].ID}); len(got) != 1 || len(every(t, s.Raws(t.Context(), store.RawFilter{Report: got[0].ID}))) != 2 {
+		t.Errorf("in the second: got %+v", got)
+	}
 	info, err := s.Report(t.Context(), reports(t, s, store.ReportFilter{})[0].ID)
 	if err != nil || !slices.Equal(info.Raws, []store.Hash{raw("one").Hash, raw("another wrapping").Hash}) {
 		t.Errorf("got %+v, %v", info, err)
@@ -164,6 +180,9 @@ func reportConflict(t *testing.T, open Place) {
 	}
 	if got := ids(reports(t, s, store.ReportFilter{Conflicting: true})); got != "1 1" {
 		t.Errorf("marked are %q, want both", got)
+	}
+	if got := ids(reports(t, s, store.ReportFilter{Same: reports(t, s, store.ReportFilter{Conflicting: true})[0].ID})); got != "1 1" {
+		t.Errorf("the same are %q, want both", got)
 	}
 	if n := messages(t, s, store.Question{}); n != 12 {
 		t.Errorf("%d messages, want both counted: 12", n)
@@ -319,7 +338,7 @@ func reportDay(t *testing.T, open Place) {
 		{"2026-11-22 17:00:00", "2026-11-23 17:00:00", "2026-11-23"},
 		{"2026-11-22 00:00:00", "2026-11-22 00:00:00", "2026-11-22"},
 		{"2026-11-01 00:00:00", "2026-11-21 00:00:00", "2026-11-11"},
-		{"2026-11-20 00:00:00", "2027-11-20 00:00:00", "2026-11-24"}, // not after it came
+		{"2026-11-20 00:00:00", "2826-11-20 00:00:00", "2026-11-24"}, // not in the future
 		{"1971-01-01 00:00:00", "1971-01-02 00:00:00", "2010-01-01"},
 		{"2026-11-22 12:00:00", "2026-11-20 00:00:00", "2026-11-22"}, // the wrong way round
 	} {
@@ -369,6 +388,40 @@ func reportVerified(t *testing.T, open Place) {
 	}
 	if got := reports(t, s, store.ReportFilter{Unverified: true}); len(got) != 6 {
 		t.Errorf("%d are not verified, want 6", len(got))
+	}
+}
+
+// Who may report about one domain could otherwise change the figures of another, by a policy of that in the same report.
+func tlsVerified(t *testing.T, open Place) {
+	s := open(t)
+	send := func(id, token string, domains ...string) {
+		r := store.Report{Kind: store.TLS, Reporter: "Example Inc.", ReportID: id, Domain: domains[0], Begin: noon, End: noon, Content: [32]byte{1},
+			Document: json.RawMessage(`{"kind":"tls"}`)}
+		for _, domain := range domains {
+			r.TLS = append(r.TLS, store.TLSPolicy{Domain: domain, Type: "sts", Successful: 1})
+		}
+		from := raw(id + token)
+		from.DMARC, from.TokenDomain = "pass", token
+		arrive(t, s, store.Arrival{Raw: from, Reports: []store.Report{r}})
+	}
+	sessions := func(domain string) (n int64) {
+		days, err := s.TLSDays(t.Context(), store.Question{Domains: []string{domain}, From: noon.AddDate(0, 0, -1), To: noon.AddDate(0, 0, 1), Verified: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range days {
+			n += d.Sessions
+		}
+		return n
+	}
+	send("own", "example.com", "example.com", "mail.Example.com")
+	send("other", "example.com", "example.com", "example.org")
+	if own, other := sessions("example.com"), sessions("example.org"); own != 1 || other != 0 {
+		t.Errorf("%d and %d sessions are verified, want 1 and 0", own, other)
+	}
+	send("other", "example.org example.com", "example.com", "example.org")
+	if own, other := sessions("example.com"), sessions("example.org"); own != 2 || other != 1 {
+		t.Errorf("sent to both: %d and %d sessions are verified, want 2 and 1", own, other)
 	}
 }
 
