@@ -278,3 +278,25 @@ func TestReadingGoesOnWhileAGroupIsWrittenAndNoFurtherThanAnother(t *testing.T) 
 		})
 	}
 }
+
+// A group is bounded by what its reports take, whether they have records or not.
+func TestLongDocumentsMakeAGroupSmaller(t *testing.T) {
+	s := &memory{}
+	m := &intake.Importer{Store: s, Wait: time.Minute, Read: func(_ context.Context, r io.Reader) (intake.Contents, error) {
+		_, err := io.Copy(io.Discard, r)
+		return intake.Contents{Reports: []store.Report{{Document: bytes.Repeat([]byte{' '}, 4<<20)}}}, err
+	}}
+	var all []intake.Item
+	for i := range 50 {
+		all = append(all, item(fmt.Sprint(i), "x"))
+	}
+	if err := m.Import(t.Context(), items(all...), func(intake.Item, intake.Outcome) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range s.batches {
+		if n > 5 {
+			t.Errorf("groups of %v items with 4 MiB each", s.batches)
+			break
+		}
+	}
+}
