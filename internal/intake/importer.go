@@ -32,7 +32,7 @@ type Importer struct {
 
 	// The bounds of one transaction, which is written when one is reached, or nothing more has come for a moment.
 	Items int           // 100 if zero
-	Rows  int           // 20,000 if zero; of records that are in memory
+	Rows  int           // 20,000 if zero; of records that are in memory. When as many wait to be written, nothing more is read
 	Wait  time.Duration // 200 ms if zero
 }
 
@@ -46,6 +46,8 @@ const (
 type task struct {
 	item  Item
 	ready chan struct{}
+	room  *room
+	takes int // of the room
 
 	arrival  store.Arrival
 	contents Contents
@@ -59,6 +61,8 @@ func (m *Importer) Import(ctx context.Context, items iter.Seq[Item], done func(I
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	readers := runtime.GOMAXPROCS(0)
+	space := newRoom(cmp.Or(m.Rows, defaultRows))
+	defer context.AfterFunc(ctx, space.open)()
 	work := make(chan *task)
 	ordered := make(chan *task, 2*readers)
 	pool := make(chan struct{}) // closed when no reader is left
@@ -66,7 +70,8 @@ func (m *Importer) Import(ctx context.Context, items iter.Seq[Item], done func(I
 		defer close(ordered)
 		defer close(work)
 		for item := range items {
-			t := &task{item: item, ready: make(chan struct{})}
+			t := &task{item: item, ready: make(chan struct{}), room: space}
+			space.wait()
 			select {
 			case ordered <- t:
 			case <-ctx.Done():
@@ -88,6 +93,8 @@ func (m *Importer) Import(ctx context.Context, items iter.Seq[Item], done func(I
 			go func() {
 				for t := range work {
 					m.read(ctx, t)
+					t.takes = t.rows()
+					space.take(t.takes)
 					close(t.ready)
 				}
 				ended <- struct{}{}
@@ -140,6 +147,9 @@ func (t *task) release() {
 		t.contents.Release()
 	}
 	t.contents = Contents{}
+	t.arrival = store.Arrival{}
+	t.room.take(-t.takes)
+	t.takes = 0
 }
 
 // commit writes what was read, in order.
@@ -179,7 +189,7 @@ func (m *Importer) commit(ctx context.Context, ordered <-chan *task, done func(I
 				<-t.ready
 			}
 			batch = append(batch, t)
-			rows += t.rows()
+			rows += t.takes
 			if len(batch) >= cmp.Or(m.Items, defaultItems) || rows >= cmp.Or(m.Rows, defaultRows) {
 				if err := flush(); err != nil {
 					return err
@@ -196,15 +206,18 @@ func (m *Importer) commit(ctx context.Context, ordered <-chan *task, done func(I
 }
 
 // perRow is about how many bytes of memory a record takes, with what it was made of.
-const perRow = 1 << 10
+const (
+	perRow     = 1 << 10
+	textCopies = 2
+)
 
 // rows is about how many records it holds in memory. What else it holds counts as if it were records: a report without any may have
-// a long document.
+// a long document, each text of which is there several times.
 func (t *task) rows() int {
 	n := 0
 	for i := range t.arrival.Reports {
 		r := &t.arrival.Reports[i]
-		n += r.Held + (len(r.Document)+perRow/2)/perRow
+		n += r.Held + (textCopies*len(r.Document)+perRow/2)/perRow
 	}
 	return n
 }

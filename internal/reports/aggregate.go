@@ -42,7 +42,8 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 	a, done := reader(tee, o.Aggregate)
 	defer done()
 	r := &Report{Kind: store.Aggregate, options: o.Aggregate}
-	most := int64(cmp.Or(o.Held, defaultHeld))
+	most := cmp.Or(o.Held, defaultHeld)
+	held := true
 	var rec aggregate.Record
 	for {
 		err := a.Next(&rec)
@@ -52,10 +53,14 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.records++; r.records <= most {
+		r.records++
+		if !held {
+			continue
+		}
+		if r.weight += weight(&rec); r.weight <= most {
 			r.held = append(r.held, clone(&rec))
-		} else if r.held != nil {
-			r.held = nil
+		} else {
+			r.held, r.weight, held = nil, 0, false
 		}
 	}
 	if _, err := io.Copy(io.Discard, tee); err != nil {
@@ -63,7 +68,7 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 	}
 	hash.Sum(r.Content[:0])
 	r.source = s
-	if r.records > most {
+	if !held {
 		s.Keep()
 		r.spool, r.body = s, s.Open()
 	}
@@ -76,6 +81,30 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 	var err error
 	r.head, err = aggregateHead(r)
 	return r, err
+}
+
+// perWeight is about what a record takes in memory with texts of ordinary length.
+const perWeight = 1 << 10
+
+// weight is how many ordinary records a record is worth: one may have very many long texts.
+func weight(rec *aggregate.Record) int {
+	n := len(rec.HeaderFrom) + len(rec.EnvelopeFrom) + len(rec.EnvelopeTo) + len(rec.Disposition) + len(rec.DKIM) + len(rec.SPF)
+	for i := range rec.Reasons {
+		n += 32 + len(rec.Reasons[i].Type) + len(rec.Reasons[i].Comment)
+	}
+	for i := range rec.Auth.DKIM {
+		a := &rec.Auth.DKIM[i]
+		n += 64 + len(a.Domain) + len(a.Selector) + len(a.Result) + len(a.HumanResult)
+	}
+	for i := range rec.Auth.SPF {
+		a := &rec.Auth.SPF[i]
+		n += 64 + len(a.Domain) + len(a.Scope) + len(a.Result) + len(a.HumanResult)
+	}
+	for i := range rec.Extensions {
+		x := &rec.Extensions[i]
+		n += 48 + len(x.Namespace) + len(x.Name) + len(x.XML)
+	}
+	return 1 + n/perWeight
 }
 
 // clone copies a record whose memory is used again.
