@@ -282,7 +282,7 @@ const mostText = 1 << 10 // bytes of what names a report
 // bounded cuts a text to what a database takes well: no more than mostText bytes of UTF-8 without NUL.
 func bounded(s string) string {
 	if len(s) > mostText {
-		s = s[:mostText]
+		s = strings.Clone(s[:mostText]) // so that the rest of it can go
 	}
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "")
 }
