@@ -226,3 +226,19 @@ func TestWorkGrowsWithTheSizeOfADocument(t *testing.T) {
 		}
 	}
 }
+
+// A word of which something was left out is not the word that is left.
+func TestWhatIsLeftOfAWordIsNotBelieved(t *testing.T) {
+	for _, value := range []string{"pa\x01ss", "pass\x00", "\x7f\x00pass", "pass" + strings.Repeat(" ", 5000) + "fail", "pass" + strings.Repeat("\x02", 5000) + "ed?"} {
+		for _, tag := range []string{"<dkim>", "<result>"} {
+			report := read(t, with(tag+"pass", tag+value))
+			touched, other := report.Records[0].DKIM, report.Records[0].Auth.DKIM[0].Result
+			if tag == "<result>" {
+				touched, other = other, touched
+			}
+			if touched == "pass" || other != "pass" || len(report.Warnings) == 0 {
+				t.Errorf("%s%.20q: read as %q; %q", tag, value, touched, told(report.Warnings))
+			}
+		}
+	}
+}

@@ -60,11 +60,12 @@ type Reader struct {
 	bound []binding
 	own   bool // whether names without a prefix are the report's
 
-	buf   []byte // of the value, where it does not stand as it is in the document
-	name  []byte // of the element that the value is of
-	stray []byte // text between elements
-	full  bool   // whether there is more of it than is kept
-	ext   []byte // of the extension being read
+	partly bool   // whether something of the last value was left out
+	buf    []byte // of the value, where it does not stand as it is in the document
+	name   []byte // of the element that the value is of
+	stray  []byte // text between elements
+	full   bool   // whether there is more of it than is kept
+	ext    []byte // of the extension being read
 
 	feedback Feedback
 	begun    bool // the feedback element has
