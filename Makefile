@@ -2,16 +2,18 @@
 # make test   every check and every test; as root it installs what they need
 #
 # The others: build, lint, cross, fuzz (FUZZTIME=1m a target), deb (dist/gatepost_VERSION_ARCH.deb); bench, bench-gate (against rspamd
-# and opendkim with opendmarc), soak (SOAK=1h of mixed mail), soak-store (an hour's mail with the store away, and an hour's flood of
-# made up names: four minutes, and 3 GB of the directory for temporary files), soak-reports (imports killed 300 times, and a report of a
-# million records: three minutes).
+# and opendkim with opendmarc), bench-store (ten million rows in SQLite and in PostgreSQL: half an hour, and 6 GB of the directory for
+# temporary files), soak (SOAK=1h of mixed mail), soak-store (an hour's mail with the store away, and an hour's flood of
+# made up names: four minutes, and 3 GB of the directory for temporary files), soak-reports (reports by every input while gatepost and its
+# databases are killed KILLS times, and a report of a million records: a quarter of an hour).
 
 GO       ?= go
 FUZZTIME ?= 1m
 SOAK     ?= 1h
+KILLS    ?= 300
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: run build test lint cross bench bench-gate soak soak-store soak-reports fuzz deb
+.PHONY: run build test lint cross bench bench-gate bench-store soak soak-store soak-reports fuzz deb
 
 run:
 	$(GO) run ./cmd/gatepost serve
@@ -35,7 +37,12 @@ cross:
 	done
 
 bench:
+	scripts/test-deps postgresql
 	$(GO) run ./test/bench
+
+bench-store:
+	scripts/test-deps postgresql
+	$(GO) run ./test/bench years
 
 bench-gate:
 	scripts/test-deps rspamd opendkim opendmarc publicsuffix
@@ -48,7 +55,9 @@ soak-store:
 	GATEPOST_FULL=1 $(GO) test -count=1 -timeout 60m -v -run Flat ./internal/observe
 
 soak-reports:
-	GATEPOST_KILLS=300 GATEPOST_ROWS=1000000 $(GO) test -count=1 -timeout 30m -v -run 'WhileItImports|NumberOfRecords' ./internal/cli
+	scripts/test-deps dovecot-imapd postgresql
+	GATEPOST_KILLS=$(KILLS) GATEPOST_ROWS=1000000 $(GO) test -count=1 -timeout 30m -v -run 'WhileItImports|NumberOfRecords' ./internal/cli
+	GATEPOST_KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -v ./test/reports
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) scripts/fuzz

@@ -51,7 +51,7 @@ func rootCommand() *cobra.Command {
 	addCommonFlags(root.PersistentFlags())
 	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), policyCommand(), serveCommand(),
 		configCommand(), reloadCommand(), statusCommand(), postfixCommand(), importCommand(), logCommand(), allowCommand(), reportsCommand(),
-		sendersCommand(), sourcesCommand(), storeCommand(), versionCommand())
+		digestCommand(), sendersCommand(), sourcesCommand(), storeCommand(), versionCommand())
 	root.AddCommand(manualCommand(root))
 	root.SetHelpCommand(helpCommand(root))
 	completeShells(root)

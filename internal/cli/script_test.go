@@ -60,6 +60,9 @@ func TestScripts(t *testing.T) {
 			"listen":    listenOn,
 			"wrapped":   wrapped,
 			"remember":  remember,
+			"reported":  reported,
+			"mailhost":  mailhost,
+			"claimed":   claimed,
 			// database NAME: the variable is the address of an empty database on a PostgreSQL server.
 			"database": func(ts *testscript.TestScript, neg bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
 		},

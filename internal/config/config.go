@@ -16,34 +16,39 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/dmarc"
+	"github.com/gatepost-mail/gatepost/internal/alert"
+	"github.com/gatepost-mail/gatepost/internal/digest"
 	"github.com/gatepost-mail/gatepost/internal/signing"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
 // A Config is what the file says, with defaults for what it does not say.
 type Config struct {
-	Listen             []Address      `toml:"listen"`
-	SocketMode         FileMode       `toml:"socket_mode"`
-	AuthservID         string         `toml:"authserv_id"`
-	Policy             string         `toml:"policy"`
-	Mode               string         `toml:"mode"`
-	HelpURL            string         `toml:"help_url"`
-	StateDir           string         `toml:"state_dir"`
-	OwnNetworks        []netip.Prefix `toml:"own_networks"`
-	TrustAuthenticated bool           `toml:"trust_authenticated"`
-	ReceivedSPF        bool           `toml:"received_spf"`
-	MaxSessions        int            `toml:"max_sessions"`
-	IdleTimeout        Duration       `toml:"idle_timeout"`
-	Resolver           Resolver       `toml:"resolver"`
-	Limits             Limits         `toml:"limits"`
-	DMARC              DMARC          `toml:"dmarc"`
-	ARC                ARC            `toml:"arc"`
-	Signing            signing.Config `toml:"signing"`
-	Store              Store          `toml:"store"`
-	Reports            Reports        `toml:"reports"`
-	Web                Web            `toml:"web"`
-	Log                Log            `toml:"log"`
-	Recipients         []Recipients   `toml:"recipients"`
+	Listen             []Address       `toml:"listen"`
+	SocketMode         FileMode        `toml:"socket_mode"`
+	AuthservID         string          `toml:"authserv_id"`
+	Policy             string          `toml:"policy"`
+	Mode               string          `toml:"mode"`
+	HelpURL            string          `toml:"help_url"`
+	StateDir           string          `toml:"state_dir"`
+	OwnNetworks        []netip.Prefix  `toml:"own_networks"`
+	TrustAuthenticated bool            `toml:"trust_authenticated"`
+	ReceivedSPF        bool            `toml:"received_spf"`
+	MaxSessions        int             `toml:"max_sessions"`
+	IdleTimeout        Duration        `toml:"idle_timeout"`
+	Resolver           Resolver        `toml:"resolver"`
+	Limits             Limits          `toml:"limits"`
+	DMARC              DMARC           `toml:"dmarc"`
+	ARC                ARC             `toml:"arc"`
+	Signing            signing.Config  `toml:"signing"`
+	Store              Store           `toml:"store"`
+	Reports            Reports         `toml:"reports"`
+	Mail               digest.Mail     `toml:"mail"`
+	Digests            []digest.Config `toml:"digest"`
+	Alerts             alert.Config    `toml:"alerts"`
+	Web                Web             `toml:"web"`
+	Log                Log             `toml:"log"`
+	Recipients         []Recipients    `toml:"recipients"`
 }
 
 // Resolver says who answers DNS queries.
@@ -148,6 +153,9 @@ func Default() *Config {
 			HTTP:    ReportHTTP{MaxBytes: 64 << 20, TrustedProxies: []netip.Prefix{}},
 			Folders: []Folder{}, IMAP: []IMAP{}, Graph: []Graph{}, Gmail: []Gmail{},
 		},
+		Mail:       digest.Mail{Server: "127.0.0.1:25"},
+		Digests:    []digest.Config{},
+		Alerts:     alert.DefaultConfig(),
 		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},
 		Log:        Log{Level: slog.LevelInfo, Format: Text},
 		Recipients: []Recipients{},

@@ -161,6 +161,42 @@ client_id = "…"
 client_secret_file = "google-secret"
 refresh_token_file = "google-token"`},
 
+	"mail":        {text: "The mail server that takes in letters and alerts (docs/digest.md). It queues, signs and sends them."},
+	"mail.server": {text: "HOST:PORT."},
+	"mail.from":   {text: "Who letters come from. Without it, none is sent.", sample: `from = "Gatepost <gatepost@example.org>"`},
+	"mail.tls": {text: `"required" is STARTTLS, "implicit" is TLS from the first byte, "off" is none. The default is required, and off on
+this host.`},
+	"mail.ca_file":       {text: "Certificates to trust in the place of the system's, a PEM file."},
+	"mail.user":          {text: "Who logs in; nobody if empty."},
+	"mail.password_file": {text: "A file with the password."},
+	"mail.helo":          {text: "How we name ourselves to it. The default is this host's name."},
+
+	"digest": {text: `Letters that sum up what reports say, one table each (docs/digest.md).`, sample: `[[digest]]
+name = "weekly"              # by which it is known, and never sent twice
+domains = ["example.com"]    # whom it is about; reports.domains if left out
+to = ["postmaster@example.com"]
+every = "weekly"             # or "daily", "monthly"
+day = "tuesday"              # of a month "2"; of every day it is left out
+at = "07:00"
+time_zone = "Europe/Berlin"  # UTC if left out
+quiet = "line"               # where nothing happened; "nothing" sends nothing
+link = "https://gatepost.example.org"`},
+
+	"alerts":    {text: "What should not wait for the next letter, by mail and to a webhook (docs/digest.md)."},
+	"alerts.to": {text: "Addresses; no mail if there is none.", sample: `to = ["postmaster@example.com"]`},
+	"alerts.webhook": {text: "Where each alert is posted as JSON. It must be https, but on this host.",
+		sample: `webhook = "https://example.org/hooks/gatepost"`},
+	"alerts.secret_file":      {text: "A file with the secret by which what is posted is signed, in Gatepost-Signature."},
+	"alerts.ca_file":          {text: "Certificates to trust for the webhook in the place of the system's, a PEM file."},
+	"alerts.domains":          {text: "Whom they are about; reports.domains if empty."},
+	"alerts.quiet":            {text: "How long nothing more is told of what was told."},
+	"alerts.new_source":       {text: "Messages in three days from which on a source that was never seen before is told of. 0: never."},
+	"alerts.pass_rate_drops":  {text: "By how many points less of the mail passes, against the four weeks before. 0: never."},
+	"alerts.unread_reports":   {text: "How many reports of a day that cannot be read. 0: never."},
+	"alerts.silent_reporters": {text: "Tell of reporters that fell silent."},
+	"alerts.policy_differs":   {text: "Tell of a policy that reporters see otherwise than it is published."},
+	"alerts.link":             {text: "The address of the dashboard, for mail and webhook."},
+
 	"web":        {text: "What is shown by HTTP: metrics, and the state of the gate."},
 	"web.listen": {text: "Where. Nobody logs in: let it be on loopback, or on a network that is yours. None: nowhere."},
 

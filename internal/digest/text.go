@@ -83,7 +83,7 @@ func (t *texter) block(b *block, days []insight.Day) {
 			t.line("  " + s.Type + " record at " + s.Name)
 			t.line("  " + s.Value) // to be copied, and so one line
 		}
-		if s.Docs != "" {
+		if s.Docs != "" && !strings.Contains(s.Text, s.Docs) {
 			t.line("  " + s.Docs)
 		}
 	}

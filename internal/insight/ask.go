@@ -34,6 +34,8 @@ const (
 	lookedBefore = 50  // sources that failed in the trend before the period
 	judged       = 30  // days by which the next step is judged
 	usual        = 90  // days by which is known how reporters use to report
+
+	dnsTime = 10 * time.Second // that DNS is asked about one domain
 )
 
 // Facts are what there is to know of some domains and a period.
@@ -109,6 +111,8 @@ func (a *Asker) Fetch(ctx context.Context, domains []string, p Period) (*Facts, 
 }
 
 func (a *Asker) fetch(ctx context.Context, f *Facts, d *DomainFacts) (err error) {
+	asked, cancel := context.WithTimeout(ctx, dnsTime)
+	defer cancel()
 	q := func(p Period) store.Question {
 		return store.Question{Domains: []string{d.Name}, From: p.From, To: p.To, Verified: a.Verified}
 	}
@@ -136,18 +140,18 @@ func (a *Asker) fetch(ctx context.Context, f *Facts, d *DomainFacts) (err error)
 			}
 		}
 	}
-	a.published(ctx, d)
-	if err := a.sources(ctx, q(f.Period), d); err != nil {
+	a.published(asked, d)
+	if err := a.sources(ctx, asked, q(f.Period), d); err != nil {
 		return err
 	}
 	if f.Trend.Len() > f.Period.Len() {
-		return a.earlier(ctx, q(Period{f.Trend.From, f.Period.From.AddDate(0, 0, -1)}), d)
+		return a.earlier(ctx, asked, q(Period{f.Trend.From, f.Period.From.AddDate(0, 0, -1)}), d)
 	}
 	return nil
 }
 
 // sources fetches those of the period: the largest, and those that are new.
-func (a *Asker) sources(ctx context.Context, q store.Question, d *DomainFacts) error {
+func (a *Asker) sources(ctx, asked context.Context, q store.Question, d *DomainFacts) error {
 	top, err := a.Store.TopSources(ctx, q, lookedAt)
 	if err != nil {
 		return err
@@ -161,12 +165,12 @@ func (a *Asker) sources(ctx context.Context, q store.Question, d *DomainFacts) e
 			top = append(top, s)
 		}
 	}
-	d.Sources, err = a.look(ctx, q, d, top)
+	d.Sources, err = a.look(ctx, asked, q, d, top)
 	return err
 }
 
 // earlier fetches those that failed before the period, to tell of the trend whose they were.
-func (a *Asker) earlier(ctx context.Context, q store.Question, d *DomainFacts) error {
+func (a *Asker) earlier(ctx, asked context.Context, q store.Question, d *DomainFacts) error {
 	top, err := a.Store.TopSources(ctx, q, 0)
 	if err != nil {
 		return err
@@ -175,12 +179,12 @@ func (a *Asker) earlier(ctx context.Context, q store.Question, d *DomainFacts) e
 	slices.SortFunc(top, func(a, b store.SourceFigures) int {
 		return cmp.Or(cmp.Compare(b.Failed(), a.Failed()), a.IP.Compare(b.IP))
 	})
-	d.Earlier, err = a.look(ctx, q, d, top[:min(len(top), lookedBefore)])
+	d.Earlier, err = a.look(ctx, asked, q, d, top[:min(len(top), lookedBefore)])
 	return err
 }
 
-// look fetches all that is known of some sources.
-func (a *Asker) look(ctx context.Context, q store.Question, d *DomainFacts, of []store.SourceFigures) ([]SourceFacts, error) {
+// look fetches all that is known of some sources. DNS is given the time that asked has.
+func (a *Asker) look(ctx, asked context.Context, q store.Question, d *DomainFacts, of []store.SourceFigures) ([]SourceFacts, error) {
 	var ips []netip.Addr
 	for _, s := range of {
 		if s.IP.IsValid() {
@@ -205,7 +209,7 @@ func (a *Asker) look(ctx context.Context, q store.Question, d *DomainFacts, of [
 		if a.Table != nil {
 			facts.Match = a.Table.Recognise(evidence(&facts))
 		}
-		facts.Authorised = a.authorised(ctx, d.Name, s.IP)
+		facts.Authorised = a.authorised(asked, d.Name, s.IP)
 		all = append(all, facts)
 	}
 	return all, nil
@@ -276,7 +280,7 @@ func (a *Asker) published(ctx context.Context, d *DomainFacts) {
 
 // authorised asks whether the domain's SPF record lists an address.
 func (a *Asker) authorised(ctx context.Context, domain string, ip netip.Addr) senders.Answer {
-	if a.DNS == nil || !ip.IsValid() {
+	if a.DNS == nil || !ip.IsValid() || ctx.Err() != nil {
 		return senders.Unknown
 	}
 	switch spf.Check(ctx, a.DNS, spf.Query{IP: ip, Helo: domain, MailFrom: "postmaster@" + domain}).Code {

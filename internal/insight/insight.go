@@ -92,7 +92,7 @@ type Domain struct {
 	Others    store.Figures `json:"others"` // of sources that were too many to look at
 	Effect    Effect        `json:"effect"`
 	Reporters []Reporter    `json:"reporters"` // who reported, the most messages first
-	Silent    []Reporter    `json:"silent"`    // who did regularly and does no more, the latest first
+	Silent    []Reporter    `json:"silent"`    // who did regularly and has not for too long, since a month at most; the latest first
 	Policy    Policy        `json:"policy"`
 	Next      Step          `json:"next"`
 }
@@ -134,8 +134,9 @@ type Reporter struct {
 	Name     string        `json:"name"`
 	Reports  int64         `json:"reports"`
 	Messages int64         `json:"messages"`
-	Last     time.Time     `json:"last"`  // the end of the last period that it reported of
-	Usual    time.Duration `json:"usual"` // from one report to the next
+	Last     time.Time     `json:"last"`           // the end of the last period that it reported of
+	Usual    time.Duration `json:"usual"`          // from one report to the next
+	Since    time.Time     `json:"since,omitzero"` // when its silence got too long; zero of one who reports
 }
 
 // A Policy is what is published, and what reporters saw.

@@ -271,7 +271,7 @@ func TestAReporterThatUsedToReportIsSilent(t *testing.T) {
 		begin, end int // days ago
 	}{
 		{"daily and here", 80, 90, 1}, {"daily, a day late", 80, 90, 3}, {"daily and gone", 80, 90, 6}, {"weekly and here", 10, 80, 10},
-		{"weekly and gone", 8, 90, 34}, {"now and then", 3, 90, 40}, {"monthly", 3, 90, 45}, {"one day's dozen", 12, 40, 39},
+		{"weekly and gone", 8, 90, 42}, {"now and then", 3, 90, 40}, {"monthly", 3, 90, 45}, {"daily, gone long ago", 40, 90, 50}, {"one day's dozen", 12, 40, 39},
 	} {
 		d.Usual = append(d.Usual, store.ReporterInfo{Reporter: r.name, Reports: r.reports, Begin: at(r.begin), End: at(r.end)})
 	}

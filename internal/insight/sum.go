@@ -213,6 +213,7 @@ const (
 	regularReports = 4
 	regularEvery   = 8 * oneDay // a weekly report, and a day's leeway
 	silentFor      = 4          // times its usual interval
+	silentNews     = 30 * oneDay
 	silentAtLeast  = 4 * oneDay // over a weekend nobody writes, and a report may be a day late
 )
 
@@ -228,8 +229,9 @@ func (f *Facts) reporters(d *DomainFacts) (all, silent []Reporter) {
 		// Several reports of one day, as some send, are no shorter interval than that day.
 		every = max(every, oneDay)
 		regular := r.Reports >= regularReports && every <= regularEvery && r.End.Sub(r.Begin) >= regularReports*oneDay
-		if regular && end.Sub(r.End) > max(silentAtLeast, silentFor*every) {
-			silent = append(silent, Reporter{Name: r.Reporter, Reports: r.Reports, Messages: r.Messages, Last: r.End, Usual: every})
+		since := r.End.Add(max(silentAtLeast, silentFor*every))
+		if regular && end.After(since) && end.Sub(since) < silentNews {
+			silent = append(silent, Reporter{Name: r.Reporter, Reports: r.Reports, Messages: r.Messages, Last: r.End, Usual: every, Since: since})
 		}
 	}
 	for _, r := range d.Reporters {

@@ -30,9 +30,10 @@ type Importer struct {
 	Store Store
 	Read  func(ctx context.Context, r io.Reader) (Contents, error) // an error: the bytes could not be had
 
-	// The bounds of one transaction, which is written when one is reached, or nothing more has come for a moment.
+	// The bounds of one transaction, which is written when one is reached, or nothing more has come for a moment. Meanwhile as much again
+	// is read ahead.
 	Items int           // 100 if zero
-	Rows  int           // 20,000 if zero; of records that are in memory
+	Rows  int           // 20,000 if zero; of records that are in memory, or what takes as much
 	Wait  time.Duration // 200 ms if zero
 }
 
@@ -60,12 +61,16 @@ func (m *Importer) Import(ctx context.Context, items iter.Seq[Item], done func(I
 	defer cancel()
 	readers := runtime.GOMAXPROCS(0)
 	work := make(chan *task)
-	ordered := make(chan *task, 2*readers)
+	ordered := make(chan *task, cmp.Or(m.Items, defaultItems))
+	ahead := newAllowance(cmp.Or(m.Rows, defaultRows))
 	pool := make(chan struct{}) // closed when no reader is left
 	go func() {
 		defer close(ordered)
 		defer close(work)
 		for item := range items {
+			if ahead.wait(ctx) != nil { // before it is in order: whatever is there will be read
+				return
+			}
 			t := &task{item: item, ready: make(chan struct{})}
 			select {
 			case ordered <- t:
@@ -88,6 +93,7 @@ func (m *Importer) Import(ctx context.Context, items iter.Seq[Item], done func(I
 			go func() {
 				for t := range work {
 					m.read(ctx, t)
+					ahead.take(t.rows())
 					close(t.ready)
 				}
 				ended <- struct{}{}
@@ -97,7 +103,7 @@ func (m *Importer) Import(ctx context.Context, items iter.Seq[Item], done func(I
 			<-ended
 		}
 	}()
-	err := m.commit(ctx, ordered, done)
+	err := m.commit(ctx, ordered, ahead, done)
 	cancel()
 	for t := range ordered { // those that were under way are not opened any more after this
 		<-t.ready
@@ -143,7 +149,7 @@ func (t *task) release() {
 }
 
 // commit writes what was read, in order.
-func (m *Importer) commit(ctx context.Context, ordered <-chan *task, done func(Item, Outcome) error) error {
+func (m *Importer) commit(ctx context.Context, ordered <-chan *task, ahead *allowance, done func(Item, Outcome) error) error {
 	var batch []*task
 	rows := 0
 	wait := time.NewTimer(0)
@@ -180,6 +186,7 @@ func (m *Importer) commit(ctx context.Context, ordered <-chan *task, done func(I
 			}
 			batch = append(batch, t)
 			rows += t.rows()
+			ahead.give(t.rows())
 			if len(batch) >= cmp.Or(m.Items, defaultItems) || rows >= cmp.Or(m.Rows, defaultRows) {
 				if err := flush(); err != nil {
 					return err
@@ -195,11 +202,15 @@ func (m *Importer) commit(ctx context.Context, ordered <-chan *task, done func(I
 	}
 }
 
-// rows is about how many records it holds in memory.
+// rowBytes is about what a record takes in memory.
+const rowBytes = 512
+
+// rows is about how many records it holds in memory, or what takes as much.
 func (t *task) rows() int {
 	n := 0
 	for i := range t.arrival.Reports {
-		n += t.arrival.Reports[i].Held
+		r := &t.arrival.Reports[i]
+		n += r.Held + len(r.Document)/rowBytes
 	}
 	return n
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -218,5 +219,84 @@ func TestALoneItemDoesNotWaitForOthers(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A slow store is told when it may go on.
+type slow struct {
+	memory
+	writing func()
+}
+
+func (s *slow) AddArrivals(ctx context.Context, all []store.Arrival) ([]store.Added, error) {
+	s.writing()
+	return s.memory.AddArrivals(ctx, all)
+}
+
+func TestReadingGoesOnWhileAGroupIsWrittenAndNoFurtherThanAnother(t *testing.T) {
+	const group, held = 10, 50 // of each item
+	for _, c := range []struct {
+		name        string
+		items, rows int
+	}{
+		{"counted in items", group, 1 << 20},
+		{"counted in rows", 1000, group * held},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			// The memory store opens each item once more.
+			var opened, written, most atomic.Int64
+			more := make(chan struct{}, 1000)
+			var all []intake.Item
+			for n := range 10 * group {
+				all = append(all, intake.Item{Name: fmt.Sprint(n), Open: func() (io.ReadCloser, error) {
+					opened.Add(1)
+					more <- struct{}{}
+					return io.NopCloser(strings.NewReader("report\n")), nil
+				}})
+			}
+			s := &slow{}
+			s.writing = func() {
+				ahead := func() int64 { return opened.Load() - 2*written.Load() - group }
+				for ahead() < group && opened.Load()-written.Load() < int64(len(all)) {
+					<-more
+				}
+				most.Store(max(most.Load(), ahead()))
+				written.Add(group)
+			}
+			importer := &intake.Importer{Store: s, Items: c.items, Rows: c.rows, Wait: time.Hour,
+				Read: func(_ context.Context, r io.Reader) (intake.Contents, error) {
+					return intake.Contents{Reports: []store.Report{{Held: held}}}, nil
+				}}
+			var got told
+			if err := importer.Import(t.Context(), items(all...), got.done); err != nil || len(got) != len(all) {
+				t.Fatalf("told of %d: %v", len(got), err)
+			}
+			// What was under way when the bound was reached: one a reader, one on its way to them, and one that waits to be in order.
+			if bound := group + int64(2*runtime.GOMAXPROCS(0)) + 2; most.Load() > bound {
+				t.Errorf("%d were read ahead, %d expected at most", most.Load(), bound)
+			}
+		})
+	}
+}
+
+// A group is bounded by what its reports take, whether they have records or not.
+func TestLongDocumentsMakeAGroupSmaller(t *testing.T) {
+	s := &memory{}
+	m := &intake.Importer{Store: s, Wait: time.Minute, Read: func(_ context.Context, r io.Reader) (intake.Contents, error) {
+		_, err := io.Copy(io.Discard, r)
+		return intake.Contents{Reports: []store.Report{{Document: bytes.Repeat([]byte{' '}, 4<<20)}}}, err
+	}}
+	var all []intake.Item
+	for i := range 50 {
+		all = append(all, item(fmt.Sprint(i), "x"))
+	}
+	if err := m.Import(t.Context(), items(all...), func(intake.Item, intake.Outcome) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range s.batches {
+		if n > 5 {
+			t.Errorf("groups of %v items with 4 MiB each", s.batches)
+			break
+		}
 	}
 }

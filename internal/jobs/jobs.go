@@ -35,6 +35,8 @@ type Options struct {
 	Jobs    []Job
 	Timeout time.Duration // of one run of one job; a minute if zero
 	Poll    time.Duration // how often is looked whether there is something to do; five seconds if zero
+	Retry   time.Duration // half the pause after the first failure; twice as long after each; ten seconds if zero
+	Dead    time.Duration // how long after its timeout a job is given up as its node's, and another's to do; 15 seconds if zero
 	Log     *slog.Logger
 }
 
@@ -42,24 +44,30 @@ type Options struct {
 const (
 	DefaultTimeout = time.Minute
 	DefaultPoll    = 5 * time.Second
+	DefaultRetry   = 10 * time.Second
+	DefaultDead    = 15 * time.Second
 )
 
 // What the library is told.
 const (
-	atOnce      = 2 // jobs of one node
-	attempts    = 5
-	keep        = 24 * time.Hour // what was done, to be looked at
-	softStop    = time.Second
-	waitForTake = 15 * time.Second // beyond a job's time, until another node may take it over
+	atOnce   = 2 // jobs of one node
+	attempts = 5
+	keep     = 24 * time.Hour // what was done, to be looked at
+	softStop = time.Second
+	ahead    = time.Hour // more than any job is put off, and any node leads without saying so again
 )
 
 // Run does the jobs until ctx ends. An error says why it could not begin.
 func Run(ctx context.Context, q *store.Queue, o Options) error {
 	o.Timeout, o.Poll = cmp.Or(o.Timeout, DefaultTimeout), cmp.Or(o.Poll, DefaultPoll)
+	o.Retry, o.Dead = cmp.Or(o.Retry, DefaultRetry), cmp.Or(o.Dead, DefaultDead)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := migrate(ctx, q); err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	if err := q.Unjam(ctx, ahead); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
 	client, err := river.NewClient(driver(q), config(o))
@@ -76,14 +84,14 @@ func Run(ctx context.Context, q *store.Queue, o Options) error {
 // config speaks of our jobs in the library's words.
 func config(o Options) *river.Config {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &worker{jobs: o.Jobs, timeout: o.Timeout, log: o.Log})
+	river.AddWorker(workers, &worker{jobs: o.Jobs, timeout: o.Timeout, retry: o.Retry, log: o.Log})
 	c := &river.Config{
 		Workers:                     workers,
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: atOnce}},
 		PollOnly:                    true,
 		FetchPollInterval:           o.Poll,
 		JobTimeout:                  o.Timeout,
-		RescueStuckJobsAfter:        o.Timeout + waitForTake,
+		RescueStuckJobsAfter:        o.Timeout + o.Dead,
 		CompletedJobRetentionPeriod: keep,
 		SoftStopTimeout:             softStop,
 		MaxAttempts:                 attempts,
@@ -117,6 +125,7 @@ type worker struct {
 	river.WorkerDefaults[args]
 	jobs    []Job
 	timeout time.Duration
+	retry   time.Duration
 	log     *slog.Logger
 }
 
@@ -125,7 +134,7 @@ func (w *worker) Timeout(*river.Job[args]) time.Duration { return w.timeout }
 
 // NextRetry implements [river.Worker]: soon, and then less and less often.
 func (w *worker) NextRetry(job *river.Job[args]) time.Time {
-	return time.Now().Add(time.Duration(1<<job.Attempt) * 10 * time.Second)
+	return time.Now().Add(time.Duration(1<<job.Attempt) * w.retry)
 }
 
 // Work implements [river.Worker].

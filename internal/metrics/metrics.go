@@ -48,6 +48,8 @@ type Metrics struct {
 	signed        prometheus.Counter
 	unsigned      prometheus.Counter
 
+	intake reportCounters
+
 	reloads       [2]prometheus.Counter // failed, ok
 	reloadSuccess prometheus.Gauge
 	reloadTime    prometheus.Gauge
@@ -95,6 +97,8 @@ func New() *Metrics {
 	m.exceptionUses = m.counter("exception_uses_total", "Messages that an exception let in.")
 	m.signed = m.counter("signatures_total", "Signatures put on outgoing messages.")
 	m.unsigned = m.counter("unsigned_total", "Outgoing messages that should have been signed and were not.")
+
+	m.intake = m.reportCounters()
 
 	reloads := m.counters("config_reloads_total", "Attempts to read the configuration again.", "result")
 	m.reloads = [2]prometheus.Counter{reloads.WithLabelValues("failed"), reloads.WithLabelValues("ok")}

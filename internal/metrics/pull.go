@@ -7,6 +7,7 @@ type Sources struct {
 	Journal    func() Journal
 	Exceptions func() Exceptions
 	Keys       func() []Key
+	Intake     func() Intake
 }
 
 // A Journal is how far the store is behind the mail. The totals are since the start.
@@ -67,8 +68,8 @@ var (
 )
 
 func (p *pull) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{journalBytes, journalSegments, journalPending, journalInMemory, journalDropped,
-		journalLost, journalFailures, storeCommitted, storeFailures, storeUp, exceptions, exceptionsEnd, keyState, keyPublished} {
+	for _, d := range append([]*prometheus.Desc{journalBytes, journalSegments, journalPending, journalInMemory, journalDropped,
+		journalLost, journalFailures, storeCommitted, storeFailures, storeUp, exceptions, exceptionsEnd, keyState, keyPublished}, intakeDescs...) {
 		out <- d
 	}
 }
@@ -113,6 +114,9 @@ func (p *pull) Collect(out chan<- prometheus.Metric) {
 			put(keyState, prometheus.GaugeValue, 1, k.Domain, k.Selector, k.Algorithm, k.State)
 			put(keyPublished, prometheus.GaugeValue, truth(k.Published), k.Domain, k.Selector, k.Algorithm, k.State)
 		}
+	}
+	if s.Intake != nil {
+		s.Intake().collect(put)
 	}
 }
 

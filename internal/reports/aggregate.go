@@ -44,6 +44,7 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 	r := &Report{Kind: store.Aggregate, options: o.Aggregate}
 	most := int64(cmp.Or(o.Held, defaultHeld))
 	var rec aggregate.Record
+	var copies copier
 	for {
 		err := a.Next(&rec)
 		if err == io.EOF {
@@ -52,8 +53,11 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
+		if r.held == nil && r.records == 0 {
+			r.held = make([]aggregate.Record, 0, min(1+s.Size()/usualRecord, most))
+		}
 		if r.records++; r.records <= most {
-			r.held = append(r.held, clone(&rec))
+			r.held = append(r.held, copies.record(&rec))
 		} else if r.held != nil {
 			r.held = nil
 		}
@@ -78,14 +82,36 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 	return r, err
 }
 
-// clone copies a record whose memory is used again.
-func clone(rec *aggregate.Record) aggregate.Record {
-	c := *rec
-	c.Reasons = slices.Clone(rec.Reasons)
-	c.Auth.DKIM = slices.Clone(rec.Auth.DKIM)
-	c.Auth.SPF = slices.Clone(rec.Auth.SPF)
-	c.Extensions = slices.Clone(rec.Extensions)
-	return c
+// usualRecord is about how many bytes of XML a record is.
+const usualRecord = 768
+
+// A copier copies records whose memory is used again. The lists of many lie in one piece of memory.
+type copier struct {
+	reasons []aggregate.Reason
+	dkim    []aggregate.AuthDKIM
+	spf     []aggregate.AuthSPF
+}
+
+func (c *copier) record(rec *aggregate.Record) aggregate.Record {
+	r := *rec
+	r.Reasons = copied(&c.reasons, rec.Reasons)
+	r.Auth.DKIM = copied(&c.dkim, rec.Auth.DKIM)
+	r.Auth.SPF = copied(&c.spf, rec.Auth.SPF)
+	r.Extensions = slices.Clone(rec.Extensions)
+	return r
+}
+
+// copied puts a copy of v behind the lists that are in a piece of memory, or into a new and larger one.
+func copied[T any](piece *[]T, v []T) []T {
+	if len(v) == 0 {
+		return nil
+	}
+	if len(v) > cap(*piece)-len(*piece) {
+		*piece = make([]T, 0, max(len(v), min(2*cap(*piece), 64)))
+	}
+	start := len(*piece)
+	*piece = append(*piece, v...)
+	return (*piece)[start:len(*piece):len(*piece)]
 }
 
 var errNoRecords = errors.New("the report was closed")

@@ -109,3 +109,30 @@ func TestVeryManyReportsInOneArrivalAreTakenInPart(t *testing.T) {
 		t.Errorf("%d reports, refused: %q", len(all.Reports), all.Refusals)
 	}
 }
+
+func TestLongIdsOfVeryManyReportsTakeNoMemory(t *testing.T) {
+	var files [][]byte
+	long := strings.Repeat("x", 4000)
+	for i := range 10_000 {
+		files = append(files, report(fmt.Sprint(i, long), 1))
+	}
+	packed := archive(files...)
+	files = nil
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	n := 0
+	for res, err := range Read(bytes.NewReader(packed), Options{Unwrap: unwrap.Limits{Dir: t.TempDir()}}) {
+		if err != nil || res.Report == nil {
+			t.Fatal(res.Refusal, err)
+		}
+		if n++; n == 10_000 {
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+		}
+		res.Report.Close()
+	}
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); n != 10_000 || grown > 16<<20 {
+		t.Errorf("to know %d reports again takes %d MiB", n, grown>>20)
+	}
+}

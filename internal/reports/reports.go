@@ -18,6 +18,7 @@ package reports
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,10 +96,14 @@ type reading struct {
 	others  others
 }
 
-// An identity tells two reports in the same bytes apart.
-type identity struct {
-	kind, id string
-	content  store.Hash
+// An identity tells two reports in the same bytes apart: a hash, since there may be very many with very long ids.
+type identity [16]byte
+
+func identify(r *Report) identity {
+	hash := sha256.New()
+	hash.Write(r.Content[:])
+	io.WriteString(hash, r.Kind+"\x00"+r.ReportID)
+	return identity(hash.Sum(nil)[:len(identity{})])
 }
 
 // part reads one part.
@@ -139,7 +144,7 @@ func (x *reading) part(p unwrap.Part) error {
 		}
 		return x.refuse(Refusal{p.Path, reason(err)})
 	}
-	id := identity{r.Kind, r.ReportID, r.Content}
+	id := identify(r)
 	if x.seen[id] { // the same report twice, as some send it in two forms
 		return r.Close()
 	}

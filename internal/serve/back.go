@@ -26,9 +26,14 @@ type back struct {
 	rotor   *signing.Rotor
 	socket  net.Listener // of the control socket
 
-	importer  *intake.Importer // nil where nothing is kept
-	reception *reception       // nil too
-	hatch     hatch
+	importer *intake.Importer // nil where nothing is kept
+	leases   *leases          // nil where no other node is
+	store    string           // the address
+	hatch    hatch
+
+	moving    sync.Mutex // from one reception to the next
+	mu        sync.Mutex
+	reception *reception // nil where nothing is kept
 
 	ctx    context.Context // of what runs
 	cancel context.CancelFunc
@@ -55,8 +60,12 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 		return nil, err
 	}
 	if b.memory != nil {
-		b.importer = &intake.Importer{Store: b.memory.store, Read: intake.Read}
-		if b.reception, err = newReception(s, b.importer); err != nil {
+		b.importer, b.store = &intake.Importer{Store: b.memory.store, Read: intake.Read}, c.StoreURL()
+		b.memory.store.metrics = m
+		if b.leases, err = openLeases(c, b.memory.store, s.log); err == nil {
+			b.reception, err = newReception(s, b.importer, b.leases)
+		}
+		if err != nil {
 			b.close(context.Background())
 			return nil, err
 		}
@@ -101,6 +110,9 @@ func (b *back) start(ctx context.Context, s *Server) {
 		b.tasks.Go(func() { b.memory.allowed.Run(ctx) })
 	}
 	b.tasks.Go(func() { b.rotor.Run(ctx) })
+	if b.reception != nil {
+		b.hatch.handler.Store(b.reception.upload)
+	}
 	b.receive(s)
 	for _, a := range s.running.config.Web.Listen {
 		b.tasks.Go(func() { s.serveWeb(ctx, a) })
@@ -109,25 +121,33 @@ func (b *back) start(ctx context.Context, s *Server) {
 
 // receive begins to take reports in as the configuration says.
 func (b *back) receive(s *Server) {
-	if b.reception == nil {
+	r := b.reports()
+	if r == nil {
 		return
 	}
-	b.hatch.handler.Store(b.reception.upload)
-	r := b.reception
-	r.start(b.ctx, b.importer)
 	if hasJobs(s.state().config) {
-		r.tasks.Go(func() { s.runJobs(r.ctx) })
+		r.start(b.ctx, b.importer, s.runJobs)
+	} else {
+		r.start(b.ctx, b.importer)
 	}
 }
 
-// receiveAnew ends the taking in of reports, and begins it by another configuration.
+// receiveAnew ends the taking in of reports, and begins it by another configuration. Uploads go to the new one at once; those under way
+// have an answer from the old one. Nobody waits for a mail server that takes its time for the message that is under way.
 func (b *back) receiveAnew(s *Server, next *reception) {
-	b.hatch.handler.Store(nil)
-	end, cancel := context.WithTimeout(b.ctx, drainTimeout)
-	defer cancel()
-	b.reception.stop(end)
+	b.hatch.handler.Store(next.upload)
+	b.mu.Lock()
+	old := b.reception
 	b.reception = next
-	b.receive(s)
+	b.mu.Unlock()
+	b.tasks.Go(func() {
+		b.moving.Lock()
+		defer b.moving.Unlock()
+		end, cancel := context.WithTimeout(b.ctx, drainTimeout)
+		defer cancel()
+		old.stop(end)
+		b.receive(s)
+	})
 }
 
 // webPause is how long after a failure the metrics are tried to be shown again.
@@ -160,7 +180,7 @@ func (s *Server) serveWeb(ctx context.Context, a config.Address) {
 // close ends everything, after what was decided is in the store or the context ended.
 func (b *back) close(ctx context.Context) error {
 	b.cancel()
-	b.reception.stop(ctx)
+	b.reports().stop(ctx)
 	if b.socket != nil {
 		b.socket.Close()
 	}

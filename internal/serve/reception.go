@@ -24,14 +24,17 @@ import (
 // A reception takes in reports, by the ways that one configuration names, and does the jobs that they bring.
 type reception struct {
 	inputs   []inbox.Input
+	names    []string           // of the inputs, each another
 	receiver *receiver.Receiver // nil if none is wanted
 	upload   *upload.Handler    // nil if none is wanted
 	doors    []door
 	log      *slog.Logger
 
-	ctx    context.Context // of what runs
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	mu      sync.Mutex
+	closed  map[door]error // why
+	stopped chan struct{}  // closed when all has ended; nil while it runs
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup
 }
 
 // A door is where our own receiver listens.
@@ -72,8 +75,14 @@ func (s *state) addresses(secrets []address.Secret) address.Options {
 }
 
 // newReception prepares what takes reports in. Nothing runs yet.
-func newReception(s *state, importer *intake.Importer) (*reception, error) {
-	r := &reception{inputs: s.inputs, log: s.log, cancel: func() {}}
+func newReception(s *state, importer *intake.Importer, l *leases) (_ *reception, err error) {
+	r := &reception{names: inputNames(s.inputs), log: s.log, closed: map[door]error{}, cancel: func() {}}
+	r.inputs = l.wrap(s.inputs, r.names)
+	defer func() {
+		if err != nil {
+			r.stop(context.Background())
+		}
+	}()
 	c := &s.config.Reports
 	for _, a := range c.SMTP.Listen {
 		r.doors = append(r.doors, door{a, receiver.SMTP})
@@ -81,7 +90,6 @@ func newReception(s *state, importer *intake.Importer) (*reception, error) {
 	for _, a := range c.SMTP.LMTP {
 		r.doors = append(r.doors, door{a, receiver.LMTP})
 	}
-	var err error
 	if len(r.doors) > 0 {
 		if r.receiver, err = s.receiver(importer); err != nil {
 			return nil, fmt.Errorf("reports.smtp: %w", err)
@@ -118,15 +126,22 @@ func (s *state) receiver(importer *intake.Importer) (*receiver.Receiver, error) 
 	})
 }
 
-// start begins to take reports in.
-func (r *reception) start(ctx context.Context, importer *intake.Importer) {
+// start begins to take reports in, and does beside it what is to be done while it does. After stop, it does nothing.
+func (r *reception) start(ctx context.Context, importer *intake.Importer, beside ...func(context.Context)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped != nil {
+		return
+	}
 	ctx, r.cancel = context.WithCancel(ctx)
-	r.ctx = ctx
 	if len(r.inputs) > 0 {
 		r.tasks.Go(func() { inbox.Supervise(ctx, importer, r.log, r.inputs...) })
 	}
 	for _, d := range r.doors {
 		r.tasks.Go(func() { r.open(ctx, d) })
+	}
+	for _, f := range beside {
+		r.tasks.Go(func() { f(ctx) })
 	}
 }
 
@@ -135,6 +150,7 @@ func (r *reception) open(ctx context.Context, d door) {
 	for told := false; ; {
 		ln, err := listen.On(d.address.Network, d.address.Address, fs.FileMode(0o660))
 		if err == nil {
+			r.shut(d, nil)
 			r.log.Info("listening", "reports", string(d.protocol), "address", ln.Addr().String())
 			stop := context.AfterFunc(ctx, func() { ln.Close() })
 			err = r.receiver.Serve(ln, d.protocol)
@@ -143,7 +159,11 @@ func (r *reception) open(ctx context.Context, d door) {
 		if ctx.Err() != nil {
 			return
 		}
-		if !told && err != nil {
+		if err == nil {
+			err = errClosedDoor
+		}
+		r.shut(d, err)
+		if !told {
 			r.log.Error("reports are not taken here yet", "reports", string(d.protocol), "error", err.Error())
 			told = true
 		}
@@ -155,12 +175,24 @@ func (r *reception) open(ctx context.Context, d door) {
 	}
 }
 
-// stop ends it, and waits for what is under way.
+// stop ends it, and waits for what is under way. It may be called again.
 func (r *reception) stop(ctx context.Context) {
 	if r == nil {
 		return
 	}
-	r.cancel()
+	r.mu.Lock()
+	before := r.stopped
+	if before == nil {
+		r.stopped = make(chan struct{})
+		defer close(r.stopped)
+	}
+	cancel := r.cancel
+	r.mu.Unlock()
+	if before != nil {
+		<-before
+		return
+	}
+	cancel()
 	if r.receiver != nil {
 		r.receiver.Shutdown(ctx)
 	}

@@ -34,11 +34,12 @@ func (s *Server) reload() error {
 	old := s.state()
 	var anew *reception
 	if s.back.importer != nil && receivesOtherwise(old.config, next.config) {
-		if anew, err = newReception(next, s.back.importer); err != nil {
+		if anew, err = newReception(next, s.back.importer, s.back.leases); err != nil {
 			return err
 		}
 	}
 	if err := s.back.rotor.Reload(next.rotorOptions(s.back.keys)); err != nil { // the last that can go wrong
+		anew.stop(context.Background())
 		return err
 	}
 	for _, key := range fixed(old.config, next.config) {
@@ -56,7 +57,8 @@ func (s *Server) reload() error {
 
 // receivesOtherwise tells whether reports are to be taken in by other ways: connections that can stay are left alone.
 func receivesOtherwise(old, next *config.Config) bool {
-	return !reflect.DeepEqual(old.Reports, next.Reports) || old.ReportHost() != next.ReportHost() ||
+	return !reflect.DeepEqual(old.Reports, next.Reports) || !reflect.DeepEqual(old.Digests, next.Digests) ||
+		!reflect.DeepEqual(old.Mail, next.Mail) || !reflect.DeepEqual(old.Alerts, next.Alerts) || old.ReportHost() != next.ReportHost() ||
 		!reflect.DeepEqual(old.Resolver, next.Resolver) || !reflect.DeepEqual(old.Limits, next.Limits) || old.DMARC != next.DMARC
 }
 

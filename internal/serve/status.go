@@ -48,7 +48,7 @@ func (s *Server) checks() []web.Check {
 		{Name: "dns", Look: func(ctx context.Context) error { return web.DNS(s.state().dns).Look(ctx) }},
 		{Name: "keys", Look: func(context.Context) error { return s.back.keyTrouble(s.state().sdids) }},
 	}
-	return append(checks, s.back.memory.checks()...)
+	return append(append(checks, s.back.memory.checks()...), s.back.reportChecks()...)
 }
 
 // keyTrouble names a domain whose mail leaves without a signature, and a key that signs, or should, and is not in DNS as it must be.
@@ -73,6 +73,9 @@ func (b *back) keyTrouble(sdids []string) error {
 func (s *Server) sources() metrics.Sources {
 	sources := s.back.memory.sources()
 	sources.Keys = s.back.keyStates
+	if s.back.importer != nil {
+		sources.Intake = func() metrics.Intake { return s.back.reports().intake() }
+	}
 	return sources
 }
 

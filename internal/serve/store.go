@@ -7,12 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
 // A watchedStore remembers how the last attempts to use the store went.
 type watchedStore struct {
-	kept store.Store
+	kept    store.Store
+	metrics *metrics.Metrics // of reports; may be nil
 
 	mu      sync.Mutex
 	writing error // a store that can be read may not be one that can be written
@@ -51,14 +53,36 @@ func (w *watchedStore) Prune(ctx context.Context, r store.Retention, now time.Ti
 	return done, w.wrote(err)
 }
 
-// AddArrivals implements [intake.Store].
+// AddArrivals implements [intake.Store], and counts what came of it.
 func (w *watchedStore) AddArrivals(ctx context.Context, all []store.Arrival) ([]store.Added, error) {
 	added, err := w.kept.AddArrivals(ctx, all)
 	var own *store.ArrivalError
-	if errors.As(err, &own) { // no fault of the store
+	switch {
+	case errors.As(err, &own): // no fault of the store
 		return added, err
+	case err != nil:
+		w.metrics.ReportsPutOff(len(all))
+		return added, w.wrote(err)
 	}
-	return added, w.wrote(err)
+	for i := range added {
+		for j, outcome := range added[i].Reports {
+			w.metrics.Report(all[i].Reports[j].Kind, outcome)
+		}
+		if len(all[i].Reports) == 0 && !added[i].Known {
+			w.metrics.ReportSetAside()
+		}
+	}
+	return added, w.wrote(nil)
+}
+
+// Lease implements leaseStore. It says nothing of whether the store can be written that others do not say.
+func (w *watchedStore) Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
+	return w.kept.Lease(ctx, name, holder, ttl)
+}
+
+// Release implements leaseStore.
+func (w *watchedStore) Release(ctx context.Context, name, holder string) error {
+	return w.kept.Release(ctx, name, holder)
 }
 
 // Exceptions implements [exceptions.Source].

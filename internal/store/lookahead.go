@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -22,7 +23,38 @@ func (w *arriving) lookAhead(ctx context.Context, all []Arrival) error {
 	if err := w.lookFor(ctx, `SELECT hash FROM raws WHERE hash IN (`, raws); err != nil {
 		return err
 	}
-	return w.lookFor(ctx, `SELECT same FROM reports WHERE same IN (`, reports)
+	fresh := len(w.absent)
+	if err := w.lookFor(ctx, `SELECT same FROM reports WHERE same IN (`, reports); err != nil {
+		return err
+	}
+	w.given = map[string][]int64{}
+	for table, n := range map[string]int{"raws": fresh, "reports": len(w.absent) - fresh} {
+		var err error
+		if w.given[table], err = w.d.numbers(ctx, w.tx, table, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A numbered insert is one of a row whose number others need.
+type numbered struct{ table, plain, given string }
+
+func newNumbered(table, columns, values string, n int) numbered {
+	return numbered{
+		table: table,
+		plain: fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) RETURNING id", table, columns, values),
+		given: fmt.Sprintf("INSERT INTO %s (%s, id) VALUES (%s, $%d)", table, columns, values, n+1),
+	}
+}
+
+// insert adds a row and gives its number. Where that is known beforehand, nobody waits for the row.
+func (w *arriving) insert(ctx context.Context, n numbered, args ...any) (id int64, err error) {
+	if given := w.given[n.table]; len(given) > 0 {
+		w.given[n.table] = given[1:]
+		return given[0], w.tx.later(ctx, n.given, append(args, given[0])...)
+	}
+	return id, w.tx.QueryRowContext(ctx, n.plain, args...).Scan(&id)
 }
 
 // identityOf is the identity of a report that is not within bounds yet.

@@ -65,7 +65,7 @@ func (p *postgresEngine) add(ctx context.Context, m month) error {
 		return err
 	}
 	var there bool
-	if err := tx.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, m.partition()).Scan(&there); err != nil || there {
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_class WHERE relname = $1 AND relnamespace = `+ourSchema+`)`, m.partition()).Scan(&there); err != nil || there {
 		return err
 	}
 	for _, statement := range []string{

@@ -34,7 +34,8 @@ func (p *postgresEngine) begin(ctx context.Context) (*transaction, error) {
 		return nil, err
 	}
 	longer, end := lasting(ctx, commitFor)
-	tx, err := conn.BeginTx(longer, nil)
+	// Whatever the database's default is: who waited for another's lock shall see what that one wrote.
+	tx, err := conn.BeginTx(longer, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		end()
 		return nil, errors.Join(err, conn.Close())
@@ -99,6 +100,12 @@ func (p *postgresEngine) alone(ctx context.Context, tx *transaction) error {
 	return err
 }
 
+// epoch is the file of a table: to empty the table makes another.
+func (p *postgresEngine) epoch(ctx context.Context, tx *transaction) (epoch string, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT pg_relation_filenode('domains'::regclass)::text`).Scan(&epoch)
+	return epoch, err
+}
+
 // arrays write rows as one statement with an array a column, which PostgreSQL takes apart: so it is one way to the server and back,
 // however many rows there are.
 type arrays struct{}
@@ -151,6 +158,17 @@ func (p *postgresEngine) insert(ctx context.Context, tx *transaction, table stri
 		}))
 		return err
 	})
+}
+
+func (p *postgresEngine) numbers(ctx context.Context, tx *transaction, table string, n int) ([]int64, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	return gather(ctx, tx, `SELECT nextval(pg_get_serial_sequence($1, 'id')) FROM generate_series(1, $2)`, []any{table, n},
+		func(rows *sql.Rows) (id int64, err error) {
+			err = rows.Scan(&id)
+			return id, err
+		})
 }
 
 // A postgresCounting looks once which rows there are, and writes once: each statement is a way to the server and back.

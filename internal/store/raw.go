@@ -97,29 +97,32 @@ type storedRaw struct {
 	dmarc  string
 	token  string
 	chunks int64
+
+	reports int64 // found in it
+	refused bool  // something in it was
 }
 
-const selectRaw = `SELECT id, at, dmarc, token_domain, chunks FROM raws WHERE hash = $1`
+const selectRaw = `SELECT id, at, dmarc, token_domain, chunks, reports, refusals <> '' FROM raws WHERE hash = $1`
 
 func (w *arriving) findRaw(ctx context.Context, h Hash) (r storedRaw, found bool, err error) {
 	r.hash = h
-	err = w.tx.QueryRowContext(ctx, selectRaw, h[:]).Scan(&r.id, &r.at, &r.dmarc, &r.token, &r.chunks)
+	err = w.tx.QueryRowContext(ctx, selectRaw, h[:]).Scan(&r.id, &r.at, &r.dmarc, &r.token, &r.chunks, &r.reports, &r.refused)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
 	return r, err == nil, err
 }
 
-const insertRaw = `INSERT INTO raws (hash, size, chunks, reports, name, input, at, client_ip, mail_from, author_domain, dmarc, token_domain,
-	refusals, times, last_at) VALUES ($1, $2, 0, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $5) RETURNING id`
+var insertRaw = newNumbered("raws", `hash, size, chunks, reports, name, input, at, client_ip, mail_from, author_domain, dmarc, token_domain,
+	refusals, times, last_at`, `$1, $2, 0, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $5`, 11)
 
 // addRaw writes what arrived, byte for byte.
 func (w *arriving) addRaw(ctx context.Context, a *Arrival) (storedRaw, error) {
 	raw := &a.Raw
 	r := storedRaw{hash: raw.Hash, at: micros(raw.At), dmarc: clean(raw.DMARC, maxWord), token: clean(raw.TokenDomain, maxLongText)}
-	err := w.tx.QueryRowContext(ctx, insertRaw, raw.Hash[:], raw.Size, clean(raw.Name, maxText), clean(raw.Input, maxText), r.at,
-		clean(raw.ClientIP, maxWord), clean(raw.MailFrom, maxAddress), clean(raw.AuthorDomain, maxDomain), r.dmarc, r.token,
-		a.refusals()).Scan(&r.id)
+	var err error
+	r.id, err = w.insert(ctx, insertRaw, raw.Hash[:], raw.Size, clean(raw.Name, maxText), clean(raw.Input, maxText), r.at,
+		clean(raw.ClientIP, maxWord), clean(raw.MailFrom, maxAddress), clean(raw.AuthorDomain, maxDomain), r.dmarc, r.token, a.refusals())
 	if err != nil {
 		return r, err
 	}

@@ -55,6 +55,10 @@ func (s *sqliteEngine) insert(ctx context.Context, tx *transaction, table string
 	return nil
 }
 
+func (s *sqliteEngine) numbers(context.Context, *transaction, string, int) ([]int64, error) {
+	return nil, nil
+}
+
 // A sqliteCounting writes each row as it comes.
 type sqliteCounting struct{ again, insert *sql.Stmt }
 
@@ -90,6 +94,12 @@ func (c *sqliteCounting) end(context.Context) error {
 
 // alone has nothing to do: only one transaction writes.
 func (s *sqliteEngine) alone(context.Context, *transaction) error { return nil }
+
+// epoch is another whenever somebody else wrote anything: to ask more closely would take longer than to learn again what is there.
+func (s *sqliteEngine) epoch(ctx context.Context, tx *transaction) (epoch string, err error) {
+	err = tx.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&epoch)
+	return epoch, err
+}
 
 func (s *sqliteEngine) months(context.Context, []need) error { return nil }
 

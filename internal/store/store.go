@@ -46,6 +46,11 @@ type Store interface {
 	ExtendException(ctx context.Context, id int64, until time.Time) error
 	RemoveException(ctx context.Context, id int64) error
 
+	// Lease takes what no other holder has, or has no longer, or renews what the holder has; and tells whether the holder has it, for so
+	// long from now on. Release gives it up before.
+	Lease(ctx context.Context, name, holder string, ttl time.Duration) (held bool, err error)
+	Release(ctx context.Context, name, holder string) error
+
 	Reports
 	Letters
 
@@ -134,6 +139,9 @@ func Open(ctx context.Context, address string, o Options) (Store, error) {
 	}
 	return openSQLite(ctx, path, o)
 }
+
+// Shared tells whether nodes on several hosts may use the store that an address names.
+func Shared(address string) bool { return isPostgres(address) }
 
 // Check tells whether Open would know what to do with an address, without touching anything.
 func Check(address string) error {

@@ -157,16 +157,19 @@ func isAddress(text []byte) bool {
 
 // embeddedFeedback tells whether there is a start tag of an aggregate report, with any prefix.
 func embeddedFeedback(low []byte) bool {
-	for at := 0; ; {
-		i := bytes.Index(low[at:], []byte("feedback"))
+	for {
+		i := bytes.IndexByte(low, '<')
 		if i < 0 {
 			return false
 		}
-		at += i
-		if start := bytes.LastIndexByte(low[:at], '<'); start >= 0 && !bytes.ContainsAny(low[start:at], " \t\r\n/>=\"'") {
+		low = low[i+1:]
+		name := low
+		if end := bytes.IndexAny(low, "< \t\r\n/>=\"'"); end >= 0 {
+			name = low[:end]
+		}
+		if bytes.Contains(name, []byte("feedback")) {
 			return true
 		}
-		at += len("feedback")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 func TestAReportThatIsCutOffIsAnErrorThatSaysWhere(t *testing.T) {
@@ -195,4 +196,33 @@ func TestAMillionRecordsTakeTheMemoryOfTen(t *testing.T) {
 		t.Errorf("%d KiB more than before, want %d at most", (peak-before)>>10, most>>10)
 	}
 	t.Logf("%d KiB more than before", (int64(peak)-int64(before))>>10)
+}
+
+// Neither long names that are open while end tags come, nor references one behind another, make a document slower to read than its size.
+func TestWorkGrowsWithTheSizeOfADocument(t *testing.T) {
+	const window = 32 << 10
+	var open strings.Builder
+	for range 60 {
+		open.WriteString("<a" + strings.Repeat("x", window-100) + ">")
+	}
+	for what, doc := range map[string]string{
+		"end tags below long names": "<feedback>" + open.String() + strings.Repeat("</z>", 1<<14),
+		"bare ampersands":           "<feedback><report_metadata><org_name>" + strings.Repeat("&a", 1<<20),
+	} {
+		least := func(doc string) time.Duration {
+			took := time.Hour
+			for range 3 {
+				start := time.Now()
+				if _, err := Read(strings.NewReader(doc), Options{Now: now}); !errors.Is(err, ErrCutOff) {
+					t.Fatal(err)
+				}
+				took = min(took, time.Since(start))
+			}
+			return took
+		}
+		plain := least("<feedback>" + strings.Repeat("<version>1.0</version>", len(doc)/22))
+		if took := least(doc); took > 30*plain {
+			t.Errorf("%s: %v, and %v for as many bytes of ordinary elements", what, took, plain)
+		}
+	}
 }

@@ -68,7 +68,9 @@ func (r *Reader) gather(where string) []byte {
 				v, piece = append(v, '\r'), nil
 			}
 		case tokenStray:
-			r.warn(wCharacter, where, string(l.text))
+			if !had.long {
+				r.warn(wCharacter, where, string(l.text))
+			}
 			piece = l.text
 		case tokenStart:
 			if e, _ := lookup(l.local()); e != unknown {
@@ -76,7 +78,9 @@ func (r *Reader) gather(where string) []byte {
 				l.unread()
 				return v
 			}
-			r.warn(wMarkup, where, shown(l.raw()))
+			if !had.long {
+				r.warn(wMarkup, where, shown(l.raw()))
+			}
 			piece = l.raw()
 		case tokenEnd:
 			if string(l.name) == string(r.name) {
@@ -87,7 +91,9 @@ func (r *Reader) gather(where string) []byte {
 				l.unread()
 				return v
 			}
-			r.warn(wMarkup, where, shown(l.raw()))
+			if !had.long {
+				r.warn(wMarkup, where, shown(l.raw()))
+			}
 			piece = l.raw()
 		}
 		if had.long {

@@ -1,7 +1,7 @@
 // Command bench measures Gatepost against a floor and against its peers, in one run, and prints ratios.
 //
-//	go run ./test/bench              # everything
-//	go run ./test/bench dkim spf     # some of it: dkim, spf, gate, memory, reports
+//	go run ./test/bench              # everything but years
+//	go run ./test/bench dkim spf     # some of it: dkim, spf, gate, memory, reports, import, large, years
 //
 // docs/performance.md says how to read what it prints.
 package main
@@ -16,6 +16,7 @@ import (
 type section struct {
 	name string
 	run  func() error
+	long bool // only where it is named
 }
 
 func main() {
@@ -23,14 +24,18 @@ func main() {
 		run()
 		return
 	}
-	sections := []section{{"dkim", benchDKIM}, {"spf", benchSPF}, {"gate", benchGate}, {"memory", benchMemory}, {"reports", benchReports}}
+	sections := []section{
+		{name: "dkim", run: benchDKIM}, {name: "spf", run: benchSPF}, {name: "gate", run: benchGate}, {name: "memory", run: benchMemory},
+		{name: "reports", run: benchReports}, {name: "import", run: benchImport}, {name: "large", run: benchLarge},
+		{name: "years", run: benchYears, long: true},
+	}
 	wanted := map[string]bool{}
 	for _, name := range os.Args[1:] {
 		wanted[name] = true
 	}
 	fmt.Printf("%s %s/%s, %d processors\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	for _, s := range sections {
-		if len(wanted) > 0 && !wanted[s.name] {
+		if len(wanted) > 0 && !wanted[s.name] || len(wanted) == 0 && s.long {
 			continue
 		}
 		if err := s.run(); err != nil {

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A contender is one of several ways to do the same work.
@@ -63,13 +65,22 @@ func calibrate(work func()) int {
 	}
 }
 
-// once gives the nanoseconds of one piece of work, over n of them.
+// once gives the nanoseconds of one piece of work, over n of them: of processor time, which others on the machine do not add to.
 func once(work func(), n int) float64 {
-	start := time.Now()
+	start := cpuTime()
 	for range n {
 		work()
 	}
-	return float64(time.Since(start)) / float64(n)
+	return float64(cpuTime()-start) / float64(n)
+}
+
+// cpuTime is what the process has taken of processors.
+func cpuTime() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
+		panic(err)
+	}
+	return t.Nano()
 }
 
 func allocations(work func()) (count, bytes float64) {
@@ -86,4 +97,10 @@ func allocations(work func()) (count, bytes float64) {
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]
+}
+
+// percentile gives the value that so many of a hundred do not exceed.
+func percentile(values []float64, p int) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
 }

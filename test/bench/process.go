@@ -36,9 +36,9 @@ func startGate(key *rsa.PrivateKey) (_ *gateProcess, err error) {
 	if g.dir, err = os.MkdirTemp("", "gatepost-bench"); err != nil {
 		return nil, err
 	}
-	program := filepath.Join(g.dir, "gatepost")
-	if out, err := exec.Command("go", "build", "-o", program, "github.com/gatepost-mail/gatepost/cmd/gatepost").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	program, err := buildGatepost(g.dir)
+	if err != nil {
+		return nil, err
 	}
 	resolver, err := g.startDNS(dkim.ZoneRecord(signSelector, signDomain, dkim.Record(key.Public())) + gateZone)
 	if err != nil {
@@ -66,6 +66,15 @@ func startGate(key *rsa.PrivateKey) (_ *gateProcess, err error) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	return nil, fmt.Errorf("gatepost does not answer on %s:\n%s", g.address, log.String())
+}
+
+// buildGatepost builds the program from the module.
+func buildGatepost(dir string) (string, error) {
+	program := filepath.Join(dir, "gatepost")
+	if out, err := exec.Command("go", "build", "-o", program, "github.com/gatepost-mail/gatepost/cmd/gatepost").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return program, nil
 }
 
 const gateZone = `

@@ -1,122 +1,136 @@
 package main
 
 import (
-	"compress/gzip"
+	"bytes"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
-	"time"
 
-	"github.com/gatepost-mail/gatepost/test/massreports"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/gatepost-mail/gatepost/internal/reports"
+	"github.com/gatepost-mail/gatepost/report/aggregate"
 )
 
-const (
-	importRounds   = 3
-	reportsFolder  = "GATEPOST_BENCH_REPORTS" // for the floor
-	floorOfReports = "reports"
-)
-
-func init() { roles[floorOfReports] = readWithLibrary }
-
-// readWithLibrary is the least that a reader of reports can do with Go's own library: it unpacks them and takes the XML apart.
-func readWithLibrary() {
-	files, err := filepath.Glob(filepath.Join(os.Getenv(reportsFolder), "*.gz"))
-	for _, file := range files {
-		err = errors.Join(err, readTokens(file))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench: floor:", err)
-		os.Exit(2)
-	}
-}
-
-func readTokens(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return err
-	}
-	for d := xml.NewDecoder(z); ; {
-		if _, err := d.RawToken(); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
-
-// A took is what a process took.
-type took struct{ wall, cpu time.Duration }
-
-// measure runs a command to its end.
-func measure(cmd *exec.Cmd) (took, error) {
-	var text strings.Builder
-	cmd.Stdout, cmd.Stderr = &text, &text
-	began := time.Now()
-	if err := cmd.Run(); err != nil {
-		return took{}, fmt.Errorf("%w\n%s", err, text.String())
-	}
-	return took{time.Since(began), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
-}
-
-// benchReports imports reports into a new store, by turns with the floor.
+// benchReports reads aggregate reports against encoding/xml into structs.
 func benchReports() error {
-	dir, err := os.MkdirTemp("", "gatepost-bench")
+	c, err := makeCorpus(20, 1500)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "gatepost")
-	if out, err := exec.Command("go", "build", "-o", program, "github.com/gatepost-mail/gatepost/cmd/gatepost").CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
-	}
-	folder := filepath.Join(dir, "reports")
-	if err := os.Mkdir(folder, 0o700); err != nil {
-		return err
-	}
-	mix := massreports.Usual
-	_, rows, err := mix.Files(folder)
-	if err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	var imports, floors []took
-	var ratios []float64
-	for round := range importRounds {
-		floor := exec.Command(self)
-		floor.Env = append(os.Environ(), roleVariable+"="+floorOfReports, reportsFolder+"="+folder)
-		least, err := measure(floor)
-		if err != nil {
-			return err
+	var z gzip.Reader
+	open := func(report []byte) io.Reader {
+		if err := z.Reset(bytes.NewReader(report)); err != nil {
+			panic(err)
 		}
-		db := filepath.Join(dir, fmt.Sprintf("%d.db", round))
-		all, err := measure(exec.Command(program, "reports", "import", "--quiet", "--create", "--store", db, folder))
-		if err != nil {
-			return err
-		}
-		imports, floors, ratios = append(imports, all), append(floors, least), append(ratios, float64(all.cpu)/float64(least.cpu))
+		return &z
 	}
-	byCPU := func(a, b took) int { return int(a.cpu - b.cpu) }
-	slices.SortFunc(imports, byCPU)
-	slices.SortFunc(floors, byCPU)
-	slices.Sort(ratios)
-	middle := importRounds / 2
-	fmt.Printf("\nImport of %d reports with %d records, gzip, into SQLite with all figures, on the disk:\n", mix.Reports, rows)
-	fmt.Printf("  %-34s %6s %6s %6s\n", "", "s", "CPU s", "ratio")
-	fmt.Printf("  %-34s %6.2f %6.2f %6.2f\n", "floor: gunzip and encoding/xml", floors[middle].wall.Seconds(), floors[middle].cpu.Seconds(), 1.0)
-	fmt.Printf("  %-34s %6.2f %6.2f %6.2f\n", "gatepost reports import", imports[middle].wall.Seconds(), imports[middle].cpu.Seconds(), ratios[middle])
+	reader := aggregate.NewReader(strings.NewReader(""), aggregate.Options{})
+	var rows int
+	each := func(read func(report []byte) (int, error)) func() error {
+		return func() error {
+			rows = 0
+			for _, report := range c.reports {
+				n, err := read(report)
+				if err != nil {
+					return err
+				}
+				rows += n
+			}
+			if rows != c.rows {
+				return fmt.Errorf("%d rows of %d", rows, c.rows)
+			}
+			return nil
+		}
+	}
+	theirs := each(func(report []byte) (int, error) {
+		var f xmlFeedback
+		err := xml.NewDecoder(open(report)).Decode(&f)
+		return len(f.Records), err
+	})
+	ours := each(func(report []byte) (n int, err error) {
+		reader.Reset(open(report))
+		var rec aggregate.Record
+		for ; ; n++ {
+			if err := reader.Next(&rec); err == io.EOF {
+				break
+			} else if err != nil {
+				return n, err
+			}
+		}
+		if w := reader.Warnings(); len(w) > 0 {
+			err = fmt.Errorf("%v", w)
+		}
+		return n, err
+	})
+	whole := each(func(report []byte) (n int, err error) {
+		all, err := reports.ReadAll(bytes.NewReader(report), reports.Options{})
+		if err != nil {
+			return 0, err
+		}
+		for _, r := range all.Reports {
+			n += int(r.Count())
+		}
+		return n, all.Close()
+	})
+	floor := func() {
+		for _, report := range c.reports {
+			io.Copy(io.Discard, open(report))
+		}
+	}
+	for name, work := range map[string]func() error{"encoding/xml": theirs, "report/aggregate": ours, "internal/reports": whole} {
+		if err := work(); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	names := []string{"encoding/xml into structs", "report/aggregate", "internal/reports: unwrap, read, keep", "gunzip alone, the floor"}
+	readings := compare([]contender{
+		{names[0], func() { theirs() }}, {names[1], func() { ours() }}, {names[2], func() { whole() }}, {names[3], floor},
+	})
+	fmt.Printf("\nAggregate reports, gzipped, of 1 to 500 rows, %d bytes a row unpacked, one processor\n", c.unpacked/int64(c.rows))
+	fmt.Printf("  %-36s %10s %14s %12s\n", "", "rows/s", "encoding/xml", "allocs/row")
+	for i, r := range readings {
+		fmt.Printf("  %-36s %10.0f %12.1f x %12.2f\n", names[i], float64(c.rows)/r.time.Seconds(), 1/r.ratio, r.allocs/float64(c.rows))
+	}
+	if rate, err := expat(c); err == nil {
+		fmt.Printf("  %-36s %10.0f\n", "libexpat, nobody listening (python3)", rate)
+	}
 	return nil
 }
+
+// expat gives the rows a second of libexpat, told to hand over nothing. The reports are unpacked by Python's zlib, which is C as well.
+func expat(c *corpus) (float64, error) {
+	dir, err := os.MkdirTemp("", "gatepost-bench")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	for i, report := range c.reports {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), report, 0o600); err != nil {
+			return 0, err
+		}
+	}
+	out, err := exec.Command("python3", "-c", expatScript, dir).Output()
+	if err != nil {
+		return 0, err
+	}
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	return float64(c.rows) / seconds, err
+}
+
+const expatScript = `
+import gzip, os, sys, time
+from xml.parsers import expat
+reports = [open(os.path.join(sys.argv[1], name), "rb").read() for name in os.listdir(sys.argv[1])]
+def once():
+    start = time.process_time()
+    for report in reports:
+        expat.ParserCreate().Parse(gzip.decompress(report), True)
+    return time.process_time() - start
+print(sorted(once() for _ in range(31))[15])
+`

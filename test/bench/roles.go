@@ -14,7 +14,7 @@ import (
 // The bench runs itself again for what must be a process of its own, so that its processor time can be told apart.
 const roleVariable = "GATEPOST_BENCH_ROLE"
 
-var roles = map[string]func(){"floor": serveFloor}
+var roles = map[string]func(){"floor": serveFloor, "import": importOne}
 
 // serveFloor is the least that a milter can do with the library: it is told everything and answers only the end of message.
 func serveFloor() {

@@ -108,6 +108,7 @@ func remember(t *testing.T, state string) {
 	if err := s.AddBatch(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
+	reported(t, s)
 }
 
 func read(t *testing.T, document string) []step {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 )
@@ -22,6 +23,9 @@ func families(t *testing.T) map[string][]string {
 		Journal:    func() metrics.Journal { return metrics.Journal{} },
 		Exceptions: func() metrics.Exceptions { return metrics.Exceptions{} },
 		Keys:       func() []metrics.Key { return []metrics.Key{{Domain: "example.com"}} },
+		Intake: func() metrics.Intake {
+			return metrics.Intake{Inputs: []metrics.Input{{Name: "imap:reports", LastSuccess: time.Now()}}, Receiver: &metrics.Receiver{}}
+		},
 	})
 	got, err := m.Gatherer().Gather()
 	if err != nil {

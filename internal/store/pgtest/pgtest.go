@@ -57,7 +57,7 @@ func Database(t testing.TB) string {
 // Shared is the server of the test program, which is started when it is first asked for. Leave it running.
 func Shared(t testing.TB) *Server {
 	t.Helper()
-	sharedOnce.Do(func() { shared, sharedErr = begin() })
+	sharedOnce.Do(func() { shared, sharedErr = Begin("") })
 	if sharedErr != nil {
 		t.Fatal(sharedErr)
 	}
@@ -67,20 +67,22 @@ func Shared(t testing.TB) *Server {
 // New starts a server that is stopped when the test ends.
 func New(t testing.TB) *Server {
 	t.Helper()
-	s, err := begin()
+	s, err := Begin("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		s.Stop()
-		os.RemoveAll(s.dir)
-	})
+	t.Cleanup(s.Remove)
 	return s
 }
 
 // Address is that of a database of the server, for a user: "postgres" is its superuser.
 func (s *Server) Address(user, database string) string {
 	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s", user, s.port, database)
+}
+
+// Make makes an empty database and gives its address.
+func (s *Server) Make(ctx context.Context, name string) (string, error) {
+	return s.Address("postgres", name), s.exec(ctx, "postgres", "CREATE DATABASE "+name)
 }
 
 // Port is where the server listens, on 127.0.0.1.
@@ -148,7 +150,7 @@ func (s *Server) exec(ctx context.Context, database string, statements ...string
 
 // Kill ends the server at once, as kill -9 or a loss of power to the program does.
 func (s *Server) Kill() {
-	if p, err := os.FindProcess(s.pid()); err == nil {
+	if p, err := os.FindProcess(s.PID()); err == nil {
 		_ = p.Kill()
 	}
 	s.end()
@@ -156,6 +158,15 @@ func (s *Server) Kill() {
 
 // Stop shuts the server down; whoever is connected loses the connection.
 func (s *Server) Stop() { s.end() }
+
+// Remove stops the server and deletes all that it has.
+func (s *Server) Remove() {
+	s.end()
+	os.RemoveAll(s.dir)
+}
+
+// Dir is where the server has its files: data/base are those of its databases, data/pg_wal its log.
+func (s *Server) Dir() string { return s.dir }
 
 // end tells the shell around the server to end it, and waits for that.
 func (s *Server) end() {
@@ -177,8 +188,8 @@ func (s *Server) Start(t testing.TB) {
 	}
 }
 
-// pid is the process of the server.
-func (s *Server) pid() int {
+// PID is the process of the server, whose children are those that work.
+func (s *Server) PID() int {
 	text, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
 	if err != nil {
 		return 0
@@ -188,14 +199,14 @@ func (s *Server) pid() int {
 	return pid
 }
 
-// begin makes a server and starts it.
-func begin() (*Server, error) {
+// Begin makes a server and starts it, for a program that is no test. Its postgresql.conf ends with more.
+func Begin(more string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "pg") // short: a socket's path must be
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{dir: dir}
-	if err := s.make(); err != nil {
+	if err := s.make(more); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
@@ -223,7 +234,7 @@ host all +secret 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 `
 
-func (s *Server) make() error {
+func (s *Server) make(more string) error {
 	if os.Geteuid() == 0 {
 		if out, err := exec.Command("chown", "postgres:", s.dir).CombinedOutput(); err != nil {
 			return fmt.Errorf("pgtest: there is no user postgres: %s", out)
@@ -241,7 +252,7 @@ func (s *Server) make() error {
 	}
 	defer l.Close()
 	s.port = l.Addr().(*net.TCPAddr).Port
-	text := settings + fmt.Sprintf("port = %d\nunix_socket_directories = '%s'\n", s.port, s.dir)
+	text := settings + fmt.Sprintf("port = %d\nunix_socket_directories = '%s'\n", s.port, s.dir) + more
 	f, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func (m Mix) source(domain int, zipf *rand.Zipf) (ip netip.Addr, rank int) {
 func (m Mix) Arrivals() iter.Seq[store.Arrival] {
 	return func(yield func(store.Arrival) bool) {
 		random := rand.New(rand.NewPCG(1, 2))
-		zipf := rand.NewZipf(random, 1.05, 4, uint64(m.Sources-1))
+		zipf := m.zipf(random)
 		weights, weight := make([]float64, m.Reporters), 0.0
 		for r := range weights {
 			weights[r] = 1 / math.Sqrt(float64(r+1))
@@ -84,7 +84,7 @@ func (m Mix) Arrivals() iter.Seq[store.Arrival] {
 						continue
 					}
 					n++
-					if !yield(m.arrival(n, domain, reporter, day, m.rows(domain, reporter, count, random, zipf))) {
+					if !yield(m.arrival(n, domain, reporter, day, m.rows(domain, count, random, zipf))) {
 						return
 					}
 				}
@@ -108,7 +108,16 @@ func (m Mix) arrival(n, domain, reporter int, day time.Time, rows []store.Row) s
 	}
 }
 
-func (m Mix) rows(domain, reporter, count int, random *rand.Rand, zipf *rand.Zipf) []store.Row {
+// Draw makes up the rows of one report, so many.
+func (m Mix) Draw(domain, count int, random *rand.Rand) []store.Row {
+	return m.rows(domain, count, random, m.zipf(random))
+}
+
+func (m Mix) zipf(random *rand.Rand) *rand.Zipf {
+	return rand.NewZipf(random, 1.05, 4, uint64(m.Sources-1))
+}
+
+func (m Mix) rows(domain, count int, random *rand.Rand, zipf *rand.Zipf) []store.Row {
 	name := m.Domain(domain)
 	rows := make([]store.Row, count)
 	for i := range rows {

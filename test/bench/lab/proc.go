@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -18,7 +19,7 @@ func stat(pid int) ([][]byte, error) {
 	}
 	_, rest, _ := bytes.Cut(text, []byte(") ")) // the name before it may hold spaces
 	fields := bytes.Fields(rest)
-	if len(fields) < 13 {
+	if len(fields) < 15 {
 		return nil, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}
 	return fields, nil
@@ -41,6 +42,33 @@ func CPU(pids ...int) (time.Duration, error) {
 		}
 	}
 	return sum, nil
+}
+
+// FamilyCPU is the user and system time so far of a process, of its children that ended and were waited for, and of those that run.
+func FamilyCPU(pid int) (time.Duration, error) {
+	pids, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return 0, err
+	}
+	var total time.Duration
+	for _, path := range pids {
+		p, _ := strconv.Atoi(filepath.Base(path))
+		fields, err := stat(p)
+		if err != nil {
+			continue // it ended
+		}
+		if parent, _ := strconv.Atoi(string(fields[1])); p != pid && parent != pid {
+			continue
+		}
+		for _, f := range fields[11:15] {
+			ticks, err := strconv.Atoi(string(f))
+			if err != nil {
+				return 0, err
+			}
+			total += time.Duration(ticks) * clockTick
+		}
+	}
+	return total, nil
 }
 
 // PeakMemory is the largest resident set of each process, summed: VmHWM of proc_pid_status(5). Pages that several share count for

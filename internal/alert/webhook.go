@@ -1,0 +1,132 @@
+package alert
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+)
+
+// SignatureHeader holds the time in seconds since 1970 and the HMAC-SHA-256 (RFC 2104) of that time, a dot and the body, in hexadecimal:
+//
+//	Gatepost-Signature: t=1795590000,v1=5257a869e7ec…
+//
+// Who receives it makes the same of what came, compares in constant time, and refuses what is older than some minutes.
+const SignatureHeader = "Gatepost-Signature"
+
+const (
+	webhookTimeout = 10 * time.Second
+	mostAnswer     = 4 << 10
+	mostSecret     = 4 << 10
+)
+
+// post posts each alert.
+func (r *Runner) post(ctx context.Context, all []Alert, now time.Time) error {
+	client, secret, err := r.client()
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	for i := range all {
+		body, err := json.Marshal(&all[i])
+		if err != nil {
+			return err
+		}
+		if err := deliver(ctx, client, r.Config.Webhook, secret, body, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Runner) client() (*http.Client, []byte, error) {
+	var secret []byte
+	if r.Config.SecretFile != "" {
+		text, err := readSecret(r.Config.SecretFile)
+		if err != nil {
+			return nil, nil, err
+		}
+		secret = text
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if r.Config.CAFile != "" {
+		pem, err := os.ReadFile(r.Config.CAFile)
+		if err != nil {
+			return nil, nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, nil, fmt.Errorf("%s: no certificate in it", r.Config.CAFile)
+		}
+	}
+	return &http.Client{
+		Timeout:   webhookTimeout,
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, MaxResponseHeaderBytes: 16 << 10},
+		// Where an answer leads, nobody configured.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, secret, nil
+}
+
+func readSecret(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, mostSecret))
+	if err != nil {
+		return nil, err
+	}
+	if text = bytes.TrimSpace(text); len(text) < 16 {
+		return nil, fmt.Errorf("%s: a secret has 16 characters at least; \"openssl rand -hex 32\" makes one", path)
+	}
+	return text, nil
+}
+
+// Sign makes what stands in [SignatureHeader].
+func Sign(secret, body []byte, now time.Time) string {
+	t := strconv.FormatInt(now.Unix(), 10)
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(t + "."))
+	mac.Write(body)
+	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+func deliver(ctx context.Context, client *http.Client, address string, secret, body []byte, now time.Time) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("its address is none")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "gatepost")
+	if len(secret) > 0 {
+		req.Header.Set(SignatureHeader, Sign(secret, body, now))
+	}
+	answer, err := client.Do(req)
+	if err != nil {
+		// The address, which the error names, may be secret.
+		var at *url.Error
+		if errors.As(err, &at) {
+			err = at.Err
+		}
+		return fmt.Errorf("%s: %w", req.URL.Hostname(), err)
+	}
+	defer answer.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(answer.Body, mostAnswer))
+	if answer.StatusCode/100 != 2 {
+		return fmt.Errorf("%s answered %s", req.URL.Hostname(), cut(line(answer.Status), 60))
+	}
+	return nil
+}
