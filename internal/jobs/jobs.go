@@ -184,18 +184,22 @@ func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelError && q.Handler.Enabled(ctx, l)
 }
 
-// Handle implements [slog.Handler]. That it was stopped is no error.
+// Handle implements [slog.Handler]. That it was stopped is no error, nor that it waited for somebody who writes much: it tries again.
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	stopped := false
+	expected := false
 	r.Attrs(func(a slog.Attr) bool {
-		stopped = strings.Contains(a.Value.String(), context.Canceled.Error())
-		return !stopped
+		text := a.Value.String()
+		expected = slices.ContainsFunc(waits, func(w string) bool { return strings.Contains(text, w) })
+		return !expected
 	})
-	if stopped {
+	if expected {
 		return nil
 	}
 	return q.Handler.Handle(ctx, r)
 }
+
+// waits are what errors have in them that the library gets over by itself.
+var waits = []string{context.Canceled.Error(), context.DeadlineExceeded.Error(), "SQLITE_BUSY"}
 
 // WithAttrs implements [slog.Handler].
 func (q quiet) WithAttrs(as []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(as)} }

@@ -156,6 +156,30 @@ func TestAJobThatFailsIsToldOfAndOthersGoOn(t *testing.T) {
 	})
 }
 
+// A large import holds the right to write for as long as it takes.
+func TestWhoHoldsTheStoreForLongIsNotComplainedOf(t *testing.T) {
+	t.Parallel()
+	address := made(t, filepath.Join(t.TempDir(), "gatepost.db"))
+	var log lines
+	var done atomic.Int64
+	run(t, queueOf(t, address), jobs.Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Jobs: []jobs.Job{{Name: "one", Every: time.Second,
+		Do: func(context.Context) error { done.Add(1); return nil }}}})
+	within(t, "done", time.Minute, func() bool { return done.Load() > 0 })
+	tx, err := queueOf(t, address).DB.BeginTx(t.Context(), nil) // immediate
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(12 * time.Second)
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	before := done.Load()
+	within(t, "done again", time.Minute, func() bool { return done.Load() > before })
+	if log.String() != "" {
+		t.Errorf("it said\n%s", log.String())
+	}
+}
+
 func TestAtTheEndAJobIsToldToStop(t *testing.T) {
 	t.Parallel()
 	began := make(chan struct{})
