@@ -114,6 +114,9 @@ type engine interface {
 	// months sees to it that there is where to put rows.
 	months(ctx context.Context, needs []need) error
 
+	// period is the condition that a day is one of several, which are all between the first and the last that there are rows of.
+	period(days []int64) string
+
 	// dropMonths drops what is all of days before one, where that is quicker than to delete the rows.
 	dropMonths(ctx context.Context, table string, before int64) error
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -77,6 +78,11 @@ func (p *postgresEngine) add(ctx context.Context, m month) error {
 		}
 	}
 	return tx.Commit()
+}
+
+// period is all between the first day and the last. Of a list, each would be looked for in each partition.
+func (p *postgresEngine) period(days []int64) string {
+	return fmt.Sprintf(`day >= %d AND day <= %d`, slices.Min(days), slices.Max(days))
 }
 
 // partitions are those that a table has, the oldest first.

@@ -103,6 +103,9 @@ func (s *sqliteEngine) epoch(ctx context.Context, tx *transaction) (epoch string
 
 func (s *sqliteEngine) months(context.Context, []need) error { return nil }
 
+// period names each day, since the key of sources goes on behind the day.
+func (s *sqliteEngine) period(days []int64) string { return `day IN (` + integers(days) + `)` }
+
 func (s *sqliteEngine) dropMonths(context.Context, string, int64) error { return nil }
 
 func (s *sqliteEngine) pruneObservations() string { return pruneObservationsSQLite }

@@ -290,7 +290,8 @@ type gone struct {
 }
 
 func (w *arriving) sweepSources(ctx context.Context, domain, day int64) error {
-	rows, err := w.tx.QueryContext(ctx, `DELETE FROM report_sources WHERE domain = $1 AND day = $2 AND messages = 0 RETURNING source, verified`,
+	rows, err := w.tx.QueryContext(ctx, `DELETE FROM report_sources WHERE domain = $1 AND verified IN (0, 1) AND day = $2 AND messages = 0
+		RETURNING source, verified`,
 		domain, day)
 	if err != nil {
 		return err

@@ -45,6 +45,7 @@ func (d *database) TopSources(ctx context.Context, q Question, limit int) ([]Sou
 // A top is a question for the first sources.
 type top struct {
 	domains, days, verified string // lists of numbers
+	period                  string // a condition on the day, where sources are looked for one by one
 	lists                   int64  // of a source's messages: days, domains, verified or not
 	messages                int64
 }
@@ -81,7 +82,7 @@ func (d *database) topOf(ctx context.Context, q Question) (*top, error) {
 	if err != nil || len(days) == 0 {
 		return nil, err
 	}
-	t.days = integers(days)
+	t.days, t.period = integers(days), d.period(days)
 	return t, nil
 }
 
@@ -134,13 +135,13 @@ func (t *top) exactly(ctx context.Context, d *database, ips []netip.Addr, limit 
 		for _, ip := range part {
 			in.add(&c, addressBytes(ip))
 		}
-		found, err := collect(ctx, d, `SELECT source, `+sumFigures+` FROM report_sources`+t.where()+` AND source IN (`+in.text+`) GROUP BY source`,
-			c.args, func(rows *sql.Rows) (f SourceFigures, err error) {
-				var ip []byte
-				err = rows.Scan(append([]any{&ip}, f.into()...)...)
-				f.IP = address(ip)
-				return f, err
-			})
+		found, err := collect(ctx, d, `SELECT source, `+sumFigures+` FROM report_sources WHERE domain IN (`+t.domains+`) AND verified IN (`+
+			t.verified+`) AND `+t.period+` AND source IN (`+in.text+`) GROUP BY source`, c.args, func(rows *sql.Rows) (f SourceFigures, err error) {
+			var ip []byte
+			err = rows.Scan(append([]any{&ip}, f.into()...)...)
+			f.IP = address(ip)
+			return f, err
+		})
 		if err != nil {
 			return nil, err
 		}

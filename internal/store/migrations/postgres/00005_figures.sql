@@ -11,8 +11,9 @@ CREATE TABLE facets (
 	auth          text COLLATE "C" NOT NULL -- {"dkim":[…],"spf":[…],"reasons":["mailing_list"]}
 );
 
--- Messages, by what a question begins with. The day stands before the source: what comes in is of a few days, and lies together. The two
--- large tables have a partition a month, so that what is written and what is asked most is in small indexes.
+-- Messages, by what a question begins with. The two large tables have a partition a month, so that what is written and what is asked most
+-- is in small indexes. In details the day stands before the source: what comes in is of a few days, and lies together. In sources it stands
+-- behind: many of them are summed up over all days of a month.
 CREATE TABLE report_details (
 	domain   bigint NOT NULL,
 	day      bigint NOT NULL,
@@ -35,7 +36,7 @@ CREATE TABLE report_sources (
 	spf         bigint NOT NULL,
 	quarantined bigint NOT NULL,
 	rejected    bigint NOT NULL,
-	PRIMARY KEY (domain, day, source, verified)
+	PRIMARY KEY (domain, source, day, verified)
 ) PARTITION BY RANGE (day);
 CREATE INDEX report_sources_top ON report_sources (domain, verified, day, messages) INCLUDE (source);
 
