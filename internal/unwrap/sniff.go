@@ -71,6 +71,10 @@ func sniff(head []byte, all bool) (f format, skip int, what string) {
 	rest := bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	rest = bytes.TrimLeft(rest, " \t\r\n\x00")
 	skip = len(head) - len(rest)
+	if skip%2 == 1 && len(rest) > 1 && rest[1] == 0 && head[skip-1] == 0 { // the first half of a character in UTF-16, big-endian
+		skip--
+		rest = head[skip:]
+	}
 	if len(rest) == 0 {
 		return empty, 0, "nothing"
 	}
