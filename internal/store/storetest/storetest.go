@@ -64,6 +64,7 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"EachPartOfItsIdentityMakesAnotherReport":      reportIdentity,
 		"ReportsThatConflictAreKeptCountedAndMarked":   reportConflict,
 		"WhatHoldsNoReportIsSetAsideWithTheReason":     reportRefused,
+		"WhatArrivedIsFoundByTheBeginningOfItsHash":    reportFound,
 		"ArrivalsAreWrittenWholeOrNotAtAll":            reportAtomic,
 		"AReportComesBackAsItWent":                     reportWhole,
 		"AReportIsCutToItsBounds":                      reportBounded,
