@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -136,19 +137,13 @@ func (t *top) exactly(ctx context.Context, d *database, ips []netip.Addr, limit 
 			in.add(&c, addressBytes(ip))
 		}
 		found, err := collect(ctx, d, `SELECT source, `+sumFigures+` FROM report_sources WHERE domain IN (`+t.domains+`) AND verified IN (`+
-			t.verified+`) AND `+t.period+` AND source IN (`+in.text+`) GROUP BY source`, c.args, func(rows *sql.Rows) (f SourceFigures, err error) {
-			var ip []byte
-			err = rows.Scan(append([]any{&ip}, f.into()...)...)
-			f.IP = address(ip)
-			return f, err
-		})
+			t.verified+`) AND `+t.period+` AND source IN (`+in.text+`) GROUP BY source`, c.args, scanSource)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
 	}
-	slices.SortFunc(all, func(a, b SourceFigures) int { return cmp.Or(cmp.Compare(b.Messages, a.Messages), a.IP.Compare(b.IP)) })
-	return all[:min(limit, len(all))], nil
+	return first(all, limit), nil
 }
 
 // NewSources is as Reports says.
@@ -179,22 +174,42 @@ func (d *database) NewSources(ctx context.Context, q Question, limit int) ([]Sou
 	if err != nil || len(firsts) == 0 {
 		return nil, err
 	}
-	all, err := collect(ctx, d, `SELECT source, `+sumFigures+` FROM report_sources`+t.where()+` GROUP BY source`, nil,
-		func(rows *sql.Rows) (f SourceFigures, err error) {
-			var ip []byte
-			err = rows.Scan(append([]any{&ip}, f.into()...)...)
-			f.IP = address(ip)
-			return f, err
-		})
+	all, err := t.those(ctx, d, firsts, limit)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(f SourceFigures) bool { _, is := firsts[f.IP]; return !is })
 	for i := range all {
 		all[i].First = dayTime(firsts[all[i].IP])
 	}
+	return all, nil
+}
+
+// fewLookups are less work than to go through all sources of some days.
+const fewLookups = 20_000
+
+// those sums up some sources and gives the first of them.
+func (t *top) those(ctx context.Context, d *database, some map[netip.Addr]int64, limit int) ([]SourceFigures, error) {
+	if int64(len(some))*t.lists <= fewLookups {
+		return t.exactly(ctx, d, slices.Collect(maps.Keys(some)), limit)
+	}
+	all, err := collect(ctx, d, `SELECT source, `+sumFigures+` FROM report_sources`+t.where()+` GROUP BY source`, nil, scanSource)
+	if err != nil {
+		return nil, err
+	}
+	return first(slices.DeleteFunc(all, func(f SourceFigures) bool { _, is := some[f.IP]; return !is }), limit), nil
+}
+
+func scanSource(rows *sql.Rows) (f SourceFigures, err error) {
+	var ip []byte
+	err = rows.Scan(append([]any{&ip}, f.into()...)...)
+	f.IP = address(ip)
+	return f, err
+}
+
+// first gives those with the most messages.
+func first(all []SourceFigures, limit int) []SourceFigures {
 	slices.SortFunc(all, func(a, b SourceFigures) int { return cmp.Or(cmp.Compare(b.Messages, a.Messages), a.IP.Compare(b.IP)) })
-	return all[:min(limit, len(all))], nil
+	return all[:min(limit, len(all))]
 }
 
 // Source is as Reports says.
