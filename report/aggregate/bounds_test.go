@@ -206,8 +206,8 @@ func TestWorkGrowsWithTheSizeOfADocument(t *testing.T) {
 		open.WriteString("<a" + strings.Repeat("x", window-100) + ">")
 	}
 	for what, doc := range map[string]string{
-		"end tags below long names": "<feedback>" + open.String() + strings.Repeat("</z>", 1<<14),
-		"bare ampersands":           "<feedback><report_metadata><org_name>" + strings.Repeat("&a", 1<<20),
+		"end tags below long names": "<feedback>" + open.String() + strings.Repeat("</z>", 1<<12),
+		"bare ampersands":           "<feedback><report_metadata><org_name>" + strings.Repeat("&a", 1<<19),
 	} {
 		least := func(doc string) time.Duration {
 			took := time.Hour
