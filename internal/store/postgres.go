@@ -167,7 +167,7 @@ func (d *database) migratePostgres(ctx context.Context, create bool) error {
 			return err
 		}
 	}
-	tx, err := d.write.BeginTx(ctx, nil)
+	tx, err := d.write.BeginTx(ctx, asCommitted)
 	if err != nil {
 		return err
 	}

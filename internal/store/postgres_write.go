@@ -28,14 +28,17 @@ const (
 // commitFor is how long a commit goes on when its context has ended: cut off at once, nobody would know whether it was done.
 const commitFor = 10 * time.Second
 
+// asCommitted is how transactions see what others write, whatever the database's default is: who waited for another's lock shall see what
+// that one did.
+var asCommitted = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+
 func (p *postgresEngine) begin(ctx context.Context) (*transaction, error) {
 	conn, err := p.write.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	longer, end := lasting(ctx, commitFor)
-	// Whatever the database's default is: who waited for another's lock shall see what that one wrote.
-	tx, err := conn.BeginTx(longer, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	tx, err := conn.BeginTx(longer, asCommitted)
 	if err != nil {
 		end()
 		return nil, errors.Join(err, conn.Close())
