@@ -276,7 +276,8 @@ func TestAFloodOfNamesThatMemoryHasNoRoomForIsFoldedAndNotLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "what was counted is in the store", func() bool { return r.Stats().Pending == 0 })
-	if byDomain, total := counted(t, d); total != 10_002 || byDomain["d7.example"] != 2 || byDomain[store.Other] == 0 || len(byDomain) > 100 {
+	// The second of the known name may find memory just emptied into a journal that is there again, and so be folded like the rest.
+	if byDomain, total := counted(t, d); total != 10_002 || byDomain["d7.example"] == 0 || byDomain[store.Other] == 0 || len(byDomain) > 100 {
 		t.Errorf("%d messages are counted, want 10002: %v", total, byDomain)
 	}
 }
