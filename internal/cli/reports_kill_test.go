@@ -37,7 +37,7 @@ func TestWhoeverIsKilledWhileItImportsGoesOnAndCountsEachReportOnce(t *testing.T
 		t.Fatal(err)
 	}
 	mix := massreports.Usual
-	mix.Reports, mix.Rows = 400, 20_000
+	mix.Reports, mix.Rows = 400, 12_000
 	sums, rows, err := mix.Files(reports)
 	if err != nil {
 		t.Fatal(err)

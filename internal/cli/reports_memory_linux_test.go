@@ -35,7 +35,7 @@ func peakOf(pid int) int64 {
 
 // GATEPOST_ROWS is how many records the report has; a million were measured.
 func TestAReportOfAnyNumberOfRecordsIsImportedInBoundedMemory(t *testing.T) {
-	rows := 250_000
+	rows := 120_000
 	if text := os.Getenv("GATEPOST_ROWS"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {

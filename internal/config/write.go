@@ -227,14 +227,25 @@ func keyText(s string) string {
 	return quote(s)
 }
 
-// withoutPassword hides the password of a URL, as in the address of a database.
+// withoutPassword hides the passwords of a URL, as in the address of a database, where they may stand in the query too.
 func withoutPassword(s string) string {
 	u, err := url.Parse(s)
-	if err != nil || u.User == nil {
+	if err != nil {
 		return s
 	}
-	if _, set := u.User.Password(); !set {
+	secret := false
+	if u.User != nil {
+		_, secret = u.User.Password()
+	}
+	query := strings.Split(u.RawQuery, "&")
+	for i := range query {
+		if name, _, _ := strings.Cut(query[i], "="); strings.HasSuffix(strings.ToLower(name), "password") {
+			query[i], secret = name+"=xxxxx", true
+		}
+	}
+	if !secret {
 		return s
 	}
+	u.RawQuery = strings.Join(query, "&")
 	return u.Redacted()
 }

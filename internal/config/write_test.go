@@ -173,3 +173,15 @@ func TestSecretsAreNotShownAndEverythingElseIs(t *testing.T) {
 		t.Errorf("got %+v\nwant %+v\nfrom\n%s", got, want, &b)
 	}
 }
+
+func TestPasswordsInTheQueryOfAnAddressAreHiddenToo(t *testing.T) {
+	for address, want := range map[string]string{
+		"postgres://u@db/gatepost?sslmode=require&password=hunter2":     "postgres://u@db/gatepost?sslmode=require&password=xxxxx",
+		"postgres://u:hunter2@db/gatepost?sslpassword=hunter2&a=b":      "postgres://u:xxxxx@db/gatepost?sslpassword=xxxxx&a=b",
+		"postgres://u@db/gatepost?sslmode=require&search_path=gatepost": "postgres://u@db/gatepost?sslmode=require&search_path=gatepost",
+	} {
+		if got := withoutPassword(address); got != want {
+			t.Errorf("%s: got %s, want %s", address, got, want)
+		}
+	}
+}

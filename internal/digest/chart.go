@@ -56,7 +56,7 @@ func chart(days []insight.Day) ([]byte, error) {
 	every := max(1, (len(days)+4)/5)
 	for i, d := range days {
 		label := ""
-		if (len(days)-1-i)%every == 0 {
+		if (len(days)-1-i)%every == every/2 { // not at the end, where there is no room for it
 			label = d.Day.Format("2 Jan")
 		}
 		o.CategoryAxis.Labels = append(o.CategoryAxis.Labels, label)

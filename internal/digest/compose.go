@@ -43,7 +43,7 @@ func compose(c *Config, a *insight.Answer, quiet bool) *page {
 	for _, b := range [][]block{
 		{w.stats(), w.next(), {Heading: "Day by day", Trend: true}},
 		w.domains(),
-		w.groups("To mend", "Sources of yours whose mail does not always pass.", mostMend, true, func(g *insight.Group) bool { return g.Mend() }),
+		w.groups("To mend", "Sources of yours with something to mend.", mostMend, true, func(g *insight.Group) bool { return g.Mend() }),
 		w.groups("Yours and passing", "", mostPassing, false, func(g *insight.Group) bool { return g.Own() && !g.Mend() }),
 		w.fresh(),
 		w.groups("Unknown sources", "They may be yours, or a stranger's.", mostOthers, true, kind(senders.Unclear)),

@@ -266,8 +266,7 @@ func TestAfterACrashALetterIsNotSentAgainAndIsToldOf(t *testing.T) {
 func TestWhatThePeriodsLetterWasCannotBeSettledByAnOlderAttempt(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "gatepost.db"))
 	mx := &server{}
-	var r *digest.Runner
-	r = runner(s, "", io.Discard)
+	r := runner(s, "", io.Discard)
 	r.Send = sender(func(ctx context.Context, l outbox.Letter) error {
 		// While this attempt hangs, somebody sends it again.
 		if strings.Count(l.ID, ".") > 0 && len(mx.received) == 0 {

@@ -278,3 +278,50 @@ func TestReadingGoesOnWhileAGroupIsWrittenAndNoFurtherThanAnother(t *testing.T) 
 		})
 	}
 }
+
+// A group is bounded by what its reports take, whether they have records or not.
+func TestLongDocumentsMakeAGroupSmaller(t *testing.T) {
+	s := &memory{}
+	m := &intake.Importer{Store: s, Wait: time.Minute, Read: func(_ context.Context, r io.Reader) (intake.Contents, error) {
+		_, err := io.Copy(io.Discard, r)
+		return intake.Contents{Reports: []store.Report{{Document: bytes.Repeat([]byte{' '}, 4<<20)}}}, err
+	}}
+	var all []intake.Item
+	for i := range 50 {
+		all = append(all, item(fmt.Sprint(i), "x"))
+	}
+	if err := m.Import(t.Context(), items(all...), func(intake.Item, intake.Outcome) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range s.batches {
+		if n > 5 {
+			t.Errorf("groups of %v items with 4 MiB each", s.batches)
+			break
+		}
+	}
+}
+
+// What was read and waits to be written is bounded too, and nothing comes to a standstill where each item fills the bound.
+func TestNothingMoreIsReadThanIsSoonWritten(t *testing.T) {
+	var read, written atomic.Int64
+	most := int64(0)
+	var mu sync.Mutex
+	s := &memory{}
+	m := &intake.Importer{Store: s, Rows: 1000, Wait: time.Minute, Read: func(_ context.Context, r io.Reader) (intake.Contents, error) {
+		mu.Lock()
+		most = max(most, read.Add(1)-written.Load())
+		mu.Unlock()
+		_, err := io.Copy(io.Discard, r)
+		return intake.Contents{Reports: []store.Report{{Document: bytes.Repeat([]byte{' '}, 4<<20)}}}, err
+	}}
+	var all []intake.Item
+	for i := range 200 {
+		all = append(all, item(fmt.Sprint(i), "x"))
+	}
+	if err := m.Import(t.Context(), items(all...), func(intake.Item, intake.Outcome) error { written.Add(1); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if limit := int64(2*runtime.GOMAXPROCS(0) + 1); most > limit || written.Load() != 200 {
+		t.Errorf("%d were read and not written, want %d at most; %d were written", most, limit, written.Load())
+	}
+}

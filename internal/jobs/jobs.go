@@ -54,9 +54,12 @@ const (
 	attempts = 5
 	keep     = 24 * time.Hour // what was done, to be looked at
 	softStop = time.Second
+	hardStop = 5 * time.Second
+	ahead    = time.Hour // more than any job is put off, and any node leads without saying so again
 )
 
-// Run does the jobs until ctx ends. An error says why it could not begin.
+// Run does the jobs until ctx ends; it waits a little for those that are under way, and no longer, whatever they wait for. An error says why
+// it could not begin.
 func Run(ctx context.Context, q *store.Queue, o Options) error {
 	o.Timeout, o.Poll = cmp.Or(o.Timeout, DefaultTimeout), cmp.Or(o.Poll, DefaultPoll)
 	o.Retry, o.Dead = cmp.Or(o.Retry, DefaultRetry), cmp.Or(o.Dead, DefaultDead)
@@ -66,6 +69,9 @@ func Run(ctx context.Context, q *store.Queue, o Options) error {
 	if err := migrate(ctx, q); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
+	if err := q.Unjam(ctx, ahead); err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
 	client, err := river.NewClient(driver(q), config(o))
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)
@@ -73,7 +79,11 @@ func Run(ctx context.Context, q *store.Queue, o Options) error {
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
-	<-client.Stopped()
+	<-ctx.Done()
+	select {
+	case <-client.Stopped():
+	case <-time.After(hardStop): // the database does not answer; what is left ends when the queue is closed
+	}
 	return nil
 }
 
@@ -174,18 +184,22 @@ func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelError && q.Handler.Enabled(ctx, l)
 }
 
-// Handle implements [slog.Handler]. That it was stopped is no error.
+// Handle implements [slog.Handler]. That it was stopped is no error, nor that it waited for somebody who writes much: it tries again.
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	stopped := false
+	expected := false
 	r.Attrs(func(a slog.Attr) bool {
-		stopped = strings.Contains(a.Value.String(), context.Canceled.Error())
-		return !stopped
+		text := a.Value.String()
+		expected = slices.ContainsFunc(waits, func(w string) bool { return strings.Contains(text, w) })
+		return !expected
 	})
-	if stopped {
+	if expected {
 		return nil
 	}
 	return q.Handler.Handle(ctx, r)
 }
+
+// waits are what errors have in them that the library gets over by itself.
+var waits = []string{context.Canceled.Error(), context.DeadlineExceeded.Error(), "SQLITE_BUSY"}
 
 // WithAttrs implements [slog.Handler].
 func (q quiet) WithAttrs(as []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(as)} }

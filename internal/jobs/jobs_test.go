@@ -13,18 +13,36 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/jobs"
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/store/pgtest"
 )
 
 // queue is that of a new SQLite store.
 func queue(t *testing.T) *store.Queue {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "gatepost.db")
-	s, err := store.Open(t.Context(), path, store.Options{Create: true})
+	return queueOf(t, made(t, filepath.Join(t.TempDir(), "gatepost.db")))
+}
+
+// made makes a store.
+func made(t *testing.T, address string) string {
+	t.Helper()
+	s, err := store.Open(t.Context(), address, store.Options{Create: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	q, err := store.OpenQueue(t.Context(), path)
+	return address
+}
+
+// engines are the addresses of new stores, one of each engine.
+func engines(t *testing.T) map[string]string {
+	return map[string]string{
+		store.SQLite: made(t, filepath.Join(t.TempDir(), "gatepost.db")), store.PostgreSQL: made(t, pgtest.Database(t)),
+	}
+}
+
+func queueOf(t *testing.T, address string) *store.Queue {
+	t.Helper()
+	q, err := store.OpenQueue(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,34 +87,57 @@ func TestAJobIsDoneAtTheStartAndAgain(t *testing.T) {
 }
 
 func TestAJobOfTwoNodesIsDoneByOneAtATime(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "gatepost.db")
-	s, err := store.Open(t.Context(), path, store.Options{Create: true})
-	if err != nil {
-		t.Fatal(err)
+	for engine, address := range engines(t) {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			var running, most, done atomic.Int64
+			job := jobs.Job{Name: "one", Every: time.Second, Do: func(context.Context) error {
+				if n := running.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				time.Sleep(300 * time.Millisecond)
+				running.Add(-1)
+				done.Add(1)
+				return nil
+			}}
+			for range 2 {
+				defer run(t, queueOf(t, address), jobs.Options{Jobs: []jobs.Job{job}})()
+			}
+			within(t, "done three times", time.Minute, func() bool { return done.Load() >= 3 })
+			if most.Load() != 1 {
+				t.Errorf("%d nodes were at it at once", most.Load())
+			}
+		})
 	}
-	defer s.Close()
-	var running, most, done atomic.Int64
-	job := jobs.Job{Name: "one", Every: time.Second, Do: func(context.Context) error {
-		if n := running.Add(1); n > most.Load() {
-			most.Store(n)
-		}
-		time.Sleep(300 * time.Millisecond)
-		running.Add(-1)
-		done.Add(1)
-		return nil
-	}}
-	for range 2 {
-		q, err := store.OpenQueue(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer q.Close()
-		defer run(t, q, jobs.Options{Jobs: []jobs.Job{job}})()
-	}
-	within(t, "done three times", time.Minute, func() bool { return done.Load() >= 3 })
-	if most.Load() != 1 {
-		t.Errorf("%d nodes were at it at once", most.Load())
+}
+
+// A node that died while its clock was ahead leads, and is at its jobs, until that time comes.
+func TestAClockThatWasAheadStopsNoJobs(t *testing.T) {
+	for engine, address := range engines(t) {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			var done atomic.Int64
+			o := jobs.Options{Jobs: []jobs.Job{{Name: "one", Every: time.Second, Do: func(context.Context) error {
+				done.Add(1)
+				return nil
+			}}}}
+			q := queueOf(t, address)
+			stop := run(t, q, o)
+			within(t, "done", time.Minute, func() bool { return done.Load() > 0 })
+			stop()
+			for _, statement := range []string{
+				`DELETE FROM river_leader`,
+				`INSERT INTO river_leader (elected_at, expires_at, leader_id, name) VALUES ('2126-01-01 00:00:00', '2126-01-01 00:00:15', 'another', 'default')`,
+				`UPDATE river_job SET state = 'running', finalized_at = NULL, attempted_at = '2126-01-01 00:00:00' WHERE id = (SELECT max(id) FROM river_job)`,
+			} {
+				if _, err := q.DB.ExecContext(t.Context(), statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := done.Load()
+			run(t, q, o)
+			within(t, "done again", time.Minute, func() bool { return done.Load() > before })
+		})
 	}
 }
 
@@ -113,6 +154,30 @@ func TestAJobThatFailsIsToldOfAndOthersGoOn(t *testing.T) {
 	within(t, "the log", time.Minute, func() bool {
 		return strings.Contains(log.String(), "no such luck") && strings.Contains(log.String(), "a fault")
 	})
+}
+
+// A large import holds the right to write for as long as it takes.
+func TestWhoHoldsTheStoreForLongIsNotComplainedOf(t *testing.T) {
+	t.Parallel()
+	address := made(t, filepath.Join(t.TempDir(), "gatepost.db"))
+	var log lines
+	var done atomic.Int64
+	run(t, queueOf(t, address), jobs.Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Jobs: []jobs.Job{{Name: "one", Every: time.Second,
+		Do: func(context.Context) error { done.Add(1); return nil }}}})
+	within(t, "done", time.Minute, func() bool { return done.Load() > 0 })
+	tx, err := queueOf(t, address).DB.BeginTx(t.Context(), nil) // immediate
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(12 * time.Second)
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	before := done.Load()
+	within(t, "done again", time.Minute, func() bool { return done.Load() > before })
+	if log.String() != "" {
+		t.Errorf("it said\n%s", log.String())
+	}
 }
 
 func TestAtTheEndAJobIsToldToStop(t *testing.T) {

@@ -42,7 +42,8 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 	a, done := reader(tee, o.Aggregate)
 	defer done()
 	r := &Report{Kind: store.Aggregate, options: o.Aggregate}
-	most := int64(cmp.Or(o.Held, defaultHeld))
+	most := cmp.Or(o.Held, defaultHeld)
+	held := true
 	var rec aggregate.Record
 	var copies copier
 	for {
@@ -53,13 +54,17 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.held == nil && r.records == 0 {
-			r.held = make([]aggregate.Record, 0, min(1+s.Size()/usualRecord, most))
+		r.records++
+		if !held {
+			continue
 		}
-		if r.records++; r.records <= most {
+		if r.held == nil {
+			r.held = make([]aggregate.Record, 0, min(1+s.Size()/usualRecord, int64(most)))
+		}
+		if r.weight += weight(&rec); r.weight <= most {
 			r.held = append(r.held, copies.record(&rec))
-		} else if r.held != nil {
-			r.held = nil
+		} else {
+			r.held, r.weight, held = nil, 0, false
 		}
 	}
 	if _, err := io.Copy(io.Discard, tee); err != nil {
@@ -67,7 +72,7 @@ func readAggregate(s *unwrap.Spool, o Options) (*Report, error) {
 	}
 	hash.Sum(r.Content[:0])
 	r.source = s
-	if r.records > most {
+	if !held {
 		s.Keep()
 		r.spool, r.body = s, s.Open()
 	}
@@ -112,6 +117,30 @@ func copied[T any](piece *[]T, v []T) []T {
 	start := len(*piece)
 	*piece = append(*piece, v...)
 	return (*piece)[start:len(*piece):len(*piece)]
+}
+
+// perWeight is about what a record takes in memory with texts of ordinary length.
+const perWeight = 1 << 10
+
+// weight is how many ordinary records a record is worth: one may have very many long texts.
+func weight(rec *aggregate.Record) int {
+	n := len(rec.HeaderFrom) + len(rec.EnvelopeFrom) + len(rec.EnvelopeTo) + len(rec.Disposition) + len(rec.DKIM) + len(rec.SPF)
+	for i := range rec.Reasons {
+		n += 32 + len(rec.Reasons[i].Type) + len(rec.Reasons[i].Comment)
+	}
+	for i := range rec.Auth.DKIM {
+		a := &rec.Auth.DKIM[i]
+		n += 64 + len(a.Domain) + len(a.Selector) + len(a.Result) + len(a.HumanResult)
+	}
+	for i := range rec.Auth.SPF {
+		a := &rec.Auth.SPF[i]
+		n += 64 + len(a.Domain) + len(a.Scope) + len(a.Result) + len(a.HumanResult)
+	}
+	for i := range rec.Extensions {
+		x := &rec.Extensions[i]
+		n += 48 + len(x.Namespace) + len(x.Name) + len(x.XML)
+	}
+	return 1 + n/perWeight
 }
 
 var errNoRecords = errors.New("the report was closed")

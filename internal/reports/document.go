@@ -108,7 +108,7 @@ func marshal(v any) ([]byte, error) {
 // head is a document without the brace at its end.
 func head(v any) ([]byte, error) {
 	b, err := marshal(v)
-	return bytes.TrimSuffix(b, []byte("}")), err
+	return bytes.Clone(bytes.TrimSuffix(b, []byte("}"))), err // without what the buffer has beyond: there may be very many
 }
 
 // Document is the report as [Report.WriteJSON] writes it, without the records of an aggregate report, and without the name of its file.
@@ -116,7 +116,7 @@ func (r *Report) Document() json.RawMessage {
 	var b bytes.Buffer
 	b.Write(r.head)
 	r.writeWarnings(&b)
-	return b.Bytes()
+	return bytes.Clone(b.Bytes())
 }
 
 func (r *Report) writeWarnings(b *bytes.Buffer) {

@@ -9,8 +9,8 @@ import (
 
 // The bounds of what Load keeps of one arrival, which can hold very many small reports.
 const (
-	mostRecords  = 20_000   // in memory; the others are read again from a file
-	mostDocument = 32 << 20 // bytes of all documents
+	mostRecords = 20_000   // in memory; the others are read again from a file
+	mostMemory  = 32 << 20 // bytes of all reports, about: of each its document, twice, and what stands around it
 )
 
 // A Load is all that was read from one arrival.
@@ -31,19 +31,21 @@ func (l *Load) Close() error {
 	return errors.Join(errs...)
 }
 
-// ReadAll reads all reports in what r gives and keeps them, in bounded memory. What goes beyond the bounds is refused.
+// ReadAll reads all reports in what r gives and keeps them, in bounded memory. What goes beyond the bounds is refused. The Aggregate of a
+// report is not kept, since its document says the same.
 func ReadAll(r io.Reader, o Options) (*Load, error) {
 	l := &Load{scratch: scratch{dir: o.Unwrap.Dir}}
-	records, documents, left := 0, 0, 0
+	records, memory, left := 0, 0, 0
 	for res, err := range Read(r, o) {
 		if err == nil && res.Report != nil {
 			records += res.Report.Held()
-			documents += len(res.Report.head) + 1<<10
-			if documents > mostDocument {
+			memory += 2*res.Report.size() + 1<<10
+			if memory > mostMemory {
 				left++
 				err = res.Report.Close()
 				res.Report = nil
 			} else if err = l.keep(res.Report, records > mostRecords); err == nil {
+				res.Report.Aggregate = nil // it is in the document
 				l.Reports = append(l.Reports, res.Report)
 			}
 		}
@@ -59,6 +61,15 @@ func ReadAll(r io.Reader, o Options) (*Load, error) {
 		l.Refusals = append(l.Refusals, fmt.Sprintf("%d reports more than are taken at once: hand them over in several parts", left))
 	}
 	return l, nil
+}
+
+// size is how long a report's document is, about.
+func (r *Report) size() int {
+	n := len(r.head)
+	for _, w := range r.Warnings {
+		n += 16 + len(w)
+	}
+	return n
 }
 
 const mostRefusals = 100
@@ -82,7 +93,7 @@ func (l *Load) keep(r *Report, tight bool) error {
 	if own {
 		err = r.spool.Close()
 	}
-	r.held, r.spool, r.source, r.body = nil, nil, nil, body
+	r.held, r.weight, r.spool, r.source, r.body = nil, 0, nil, nil, body
 	return err
 }
 

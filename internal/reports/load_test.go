@@ -109,3 +109,76 @@ func TestVeryManyReportsInOneArrivalAreTakenInPart(t *testing.T) {
 		t.Errorf("%d reports, refused: %q", len(all.Reports), all.Refusals)
 	}
 }
+
+func TestLongIdsOfVeryManyReportsTakeNoMemory(t *testing.T) {
+	var files [][]byte
+	long := strings.Repeat("x", 4000)
+	for i := range 3_000 {
+		files = append(files, report(fmt.Sprint(i, long), 1))
+	}
+	packed := archive(files...)
+	files = nil
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	n := 0
+	for res, err := range Read(bytes.NewReader(packed), Options{Unwrap: unwrap.Limits{Dir: t.TempDir()}}) {
+		if err != nil || res.Report == nil {
+			t.Fatal(res.Refusal, err)
+		}
+		if n++; n == 3_000 {
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+		}
+		res.Report.Close()
+	}
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); n != 3_000 || grown > 6<<20 {
+		t.Errorf("to know %d reports again takes %d MiB", n, grown>>20)
+	}
+}
+
+// heap is how much memory is in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestLongTextsTakeNoMemory(t *testing.T) {
+	long := strings.Repeat("x", 4000)
+	dkim := strings.Repeat("<dkim><domain>"+long+"</domain><selector>"+long+"</selector><human_result>"+long+"</human_result></dkim>", 100)
+	record := "<record><row><source_ip>192.0.2.1</source_ip><count>1</count></row><auth_results>" + dkim + "</auth_results></record>"
+	liberties := ""
+	for i := range 100 {
+		liberties += fmt.Sprintf("<a%d%s/>", i, strings.Repeat("x", 100))
+	}
+	var many [][]byte
+	for i := range 2000 {
+		many = append(many, bytes.Replace(report(fmt.Sprint(i), 1), []byte("</feedback>"), []byte(liberties+"</feedback>"), 1))
+	}
+	for what, in := range map[string][]byte{
+		"in records":  archive(bytes.Replace(report("1", 1), []byte("</feedback>"), []byte(strings.Repeat(record, 60)+"</feedback>"), 1)),
+		"in warnings": archive(many...),
+	} {
+		before := heap()
+		all, err := ReadAll(bytes.NewReader(in), Options{Unwrap: unwrap.Limits{Dir: t.TempDir(), Ratio: 1 << 20}})
+		if err != nil || len(all.Reports) == 0 {
+			t.Fatal(all.Refusals, err)
+		}
+		var stored []any
+		for _, r := range all.Reports {
+			stored = append(stored, r.Store())
+		}
+		grown := heap() - before
+		t.Logf("%s: %d reports, %d MiB", what, len(all.Reports), grown>>20)
+		if grown > 44<<20 {
+			t.Errorf("%s: %d reports take %d MiB", what, len(all.Reports), grown>>20)
+		}
+		if rows, messages := count(t, all.Reports[0]); rows != int(all.Reports[0].Count()) || messages < 1 {
+			t.Errorf("%s: %d rows, %d messages", what, rows, messages)
+		}
+		runtime.KeepAlive(stored)
+		all.Close()
+	}
+}

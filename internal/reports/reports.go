@@ -18,6 +18,7 @@ package reports
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,10 +96,14 @@ type reading struct {
 	others  others
 }
 
-// An identity tells two reports in the same bytes apart.
-type identity struct {
-	kind, id string
-	content  store.Hash
+// An identity tells two reports in the same bytes apart: a hash, since there may be very many with very long ids.
+type identity [16]byte
+
+func identify(r *Report) identity {
+	hash := sha256.New()
+	hash.Write(r.Content[:])
+	io.WriteString(hash, r.Kind+"\x00"+r.ReportID)
+	return identity(hash.Sum(nil)[:len(identity{})])
 }
 
 // part reads one part.
@@ -139,7 +144,7 @@ func (x *reading) part(p unwrap.Part) error {
 		}
 		return x.refuse(Refusal{p.Path, reason(err)})
 	}
-	id := identity{r.Kind, r.ReportID, r.Content}
+	id := identify(r)
 	if x.seen[id] { // the same report twice, as some send it in two forms
 		return r.Close()
 	}
@@ -235,6 +240,7 @@ type Report struct {
 
 	records int64              // of an aggregate report
 	held    []aggregate.Record // all of them, unless body is there
+	weight  int                // of those held
 	body    *io.SectionReader
 	spool   *unwrap.Spool // of body; nil if that is not the report's own
 	source  *unwrap.Spool // what it was read from, while it is yielded
@@ -245,7 +251,7 @@ type Report struct {
 
 // Close gives up what the report holds. Its records cannot be read any more.
 func (r *Report) Close() error {
-	r.held, r.body = nil, nil
+	r.held, r.weight, r.body = nil, 0, nil
 	if r.spool == nil {
 		return nil
 	}
@@ -260,7 +266,7 @@ func (r *Report) Store() store.Report {
 	}
 	switch r.Kind {
 	case store.Aggregate:
-		s.Rows, s.Held = r.Rows(), len(r.held)
+		s.Rows, s.Held = r.Rows(), r.weight
 	case store.Failure:
 		s.Failure = failed(r.Failure)
 	case store.TLS:
@@ -272,15 +278,15 @@ func (r *Report) Store() store.Report {
 // Count tells how many records an aggregate report has.
 func (r *Report) Count() int64 { return r.records }
 
-// Held tells how many records are held in memory: all of them, or none.
-func (r *Report) Held() int { return len(r.held) }
+// Held tells how many records are held in memory, all of them or none. One with long texts counts as several.
+func (r *Report) Held() int { return r.weight }
 
 const mostText = 1 << 10 // bytes of what names a report
 
 // bounded cuts a text to what a database takes well: no more than mostText bytes of UTF-8 without NUL.
 func bounded(s string) string {
 	if len(s) > mostText {
-		s = s[:mostText]
+		s = strings.Clone(s[:mostText]) // so that the rest of it can go
 	}
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "")
 }

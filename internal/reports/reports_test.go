@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf16"
 
 	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/unwrap"
@@ -140,6 +142,21 @@ func TestAReportIsTheSameWhateverItComesIn(t *testing.T) {
 		for range 2 { // may be gone through several times
 			if rows, messages := count(t, r); rows != 3 || messages != 2+3+4 {
 				t.Errorf("%s: %d rows, %d messages", name, rows, messages)
+			}
+		}
+	}
+}
+
+func TestUTF16IsReadInBothOrdersWithAMarkOrWithout(t *testing.T) {
+	text := string(xmlReport(t, "17", 3))
+	for _, before := range []string{"", "\ufeff", "\r\n", " "} {
+		for name, order := range map[string]binary.AppendByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
+			var in []byte
+			for _, unit := range utf16.Encode([]rune(before + text)) {
+				in = order.AppendUint16(in, unit)
+			}
+			if all, refusals := load(t, wrap.Gzip("", in)); len(all) != 1 || all[0].Count() != 3 {
+				t.Errorf("%s-endian after %q: %d reports, %q", name, before, len(all), refusals)
 			}
 		}
 	}

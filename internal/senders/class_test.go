@@ -113,6 +113,7 @@ var classes = []struct {
 	}, Misconfigured, DKIMProviderDefault, "the name that the provider gave example.com", "google._domainkey.example.com", 85},
 	{"Microsoft 365 before DKIM is set up", Source{
 		Results: failed("none", 9), DKIM: []Signature{sig("example.onmicrosoft.com", "selector1-example-onmicrosoft-com", "pass", 9)}, Service: proof("microsoft-365"),
+		Own: Own{Services: []string{"microsoft-365"}},
 	}, Misconfigured, DKIMProviderDefault, "example.onmicrosoft.com", "selector1._domainkey.example.com", 85},
 	{"strict alignment", Source{
 		Results: failed("none", 9), DKIM: []Signature{sig("mail.example.com", "s1", "pass", 9)}, PTR: []string{"mail.example.com"},
@@ -330,10 +331,12 @@ func TestWhatAStrangerCanMakeNeverMakesASourceYours(t *testing.T) {
 		"a lookalike tenant":           {DKIM: []Signature{sig("example-com.20230601.gappssmtp.com.evil.example", "s", "pass", 9)}},
 		"a failing signature":          {DKIM: []Signature{sig("example.com", "s1", "fail", 9)}},
 		"another signature that fails": {DKIM: []Signature{sig("example-com.20230601.gappssmtp.com", "s1", "fail", 9)}},
-		"a public suffix":              {DKIM: []Signature{sig("com", "s1", "pass", 9)}, SPF: []SPFResult{spfr("com", "pass", 9)}},
-		"no domain at all":             {DKIM: []Signature{sig("", "", "pass", 9), sig("..", "", "pass", 9)}},
-		"a rented machine":             {Service: proof("vultr")},
-		"words that are not pass":      {Results: []Result{{"Pass", "pass!", "none", 9}}},
+		"your name as another's tenant": {DKIM: []Signature{sig("example.onmicrosoft.com", "selector1-example-onmicrosoft-com", "pass", 9)},
+			Service: proof("microsoft-365"), HeaderFroms: 9},
+		"a public suffix":         {DKIM: []Signature{sig("com", "s1", "pass", 9)}, SPF: []SPFResult{spfr("com", "pass", 9)}},
+		"no domain at all":        {DKIM: []Signature{sig("", "", "pass", 9), sig("..", "", "pass", 9)}},
+		"a rented machine":        {Service: proof("vultr")},
+		"words that are not pass": {Results: []Result{{"Pass", "pass!", "none", 9}}},
 	} {
 		s.Domain, s.IP = "example.com", netip.MustParseAddr("192.0.2.7")
 		s.Results = append(s.Results, failed("none", 9)...)

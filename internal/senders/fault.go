@@ -52,6 +52,9 @@ func (j *judgement) isDefaultName(domain string) bool {
 	return false
 }
 
+// claimable tells of a default name that who comes first has, be it a stranger.
+func claimable(domain string) bool { return strings.HasSuffix(domain, ".onmicrosoft.com") }
+
 func spfFault(result string) Fault {
 	switch result {
 	case "permerror":

@@ -215,7 +215,7 @@ func (j *judgement) service() (Class, bool) {
 		return Class{}, false
 	}
 	fault, text := j.fault()
-	known := j.uses() || fault == DKIMProviderDefault || j.alignedFail != nil && !j.alignedFail.Elsewhere
+	known := j.uses() || fault == DKIMProviderDefault && !claimable(j.foreignPass.Domain) || j.alignedFail != nil && !j.alignedFail.Elsewhere
 	switch {
 	case s.Role == Sender && !known && j.s.HeaderFroms >= severalAuthors:
 		return Class{}, false // a customer of somebody's who pretends to be all of you

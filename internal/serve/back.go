@@ -107,6 +107,8 @@ func (b *back) start(ctx context.Context, s *Server) {
 	b.metrics.Attach(s.sources())
 	b.tasks.Go(func() { control.Serve(ctx, b.socket, s) })
 	if b.memory != nil {
+		retain := s.retain
+		b.memory.store.retain.Store(&retain)
 		b.tasks.Go(func() { b.memory.allowed.Run(ctx) })
 	}
 	b.tasks.Go(func() { b.rotor.Run(ctx) })

@@ -14,6 +14,7 @@ const (
 	enrichAge    = 30 * 24 * time.Hour // until an address is looked at again
 	enrichRetry  = time.Hour           // where DNS did not tell
 	enrichTime   = 40 * time.Second    // of a run, so that the last look-ups have time to end
+	enrichPut    = 5 * time.Second     // until they are in the store, when the time is up
 )
 
 // openSenders reads the table of services, and opens the files that tell networks.
@@ -61,7 +62,7 @@ func (s *Server) enrich(ctx context.Context) error {
 			}
 			all = append(all, found)
 		}
-		if err := s.back.memory.store.kept.PutAddresses(context.WithoutCancel(ctx), all); err != nil {
+		if err := s.putAddresses(ctx, all); err != nil {
 			return err
 		}
 		if len(ips) < enrichAtOnce {
@@ -69,4 +70,11 @@ func (s *Server) enrich(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// putAddresses keeps what was found out, though the time is up.
+func (s *Server) putAddresses(ctx context.Context, all []store.Address) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enrichPut)
+	defer cancel()
+	return s.back.memory.store.kept.PutAddresses(ctx, all)
 }

@@ -2,10 +2,13 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/config"
+	"github.com/gatepost-mail/gatepost/internal/digest"
 	"github.com/gatepost-mail/gatepost/internal/jobs"
+	"github.com/gatepost-mail/gatepost/internal/letters"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
@@ -14,21 +17,40 @@ const (
 	retentionEvery = time.Hour
 	enrichEvery    = time.Minute
 	lettersEvery   = 5 * time.Minute
+	alertsEvery    = time.Hour
+	jobTimeout     = 3 * time.Minute  // a letter about many domains takes its time
 	jobsPause      = 10 * time.Second // until the store is tried again
 )
 
 // hasJobs tells whether there is work that nodes share.
 func hasJobs(c *config.Config) bool {
 	r := &c.Reports
-	return c.Store.Enabled && len(r.Domains)+len(r.Folders)+len(r.IMAP)+len(r.Graph)+len(r.Gmail)+len(r.SMTP.Listen)+len(r.SMTP.LMTP) > 0
+	ways := len(r.Folders) + len(r.IMAP) + len(r.Graph) + len(r.Gmail) + len(r.SMTP.Listen) + len(r.SMTP.LMTP) + len(r.HTTP.Tokens)
+	letters := len(c.Digests) + len(c.Alerts.To) + len(c.Alerts.Webhook)
+	return c.Store.Enabled && len(r.Domains)+ways+letters > 0
 }
 
 // work is what there is to do beside the mail.
-func (s *Server) work() []jobs.Job {
+func (s *Server) work() ([]jobs.Job, error) {
+	current := s.state()
+	l, err := letters.New(letters.Options{
+		Config: current.config, Store: s.back.memory.store.kept, DNS: current.dns, Table: current.senders, Log: current.log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return []jobs.Job{
 		{Name: "retention", Every: retentionEvery, Do: s.prune},
 		{Name: "names of sources", Every: enrichEvery, Do: s.enrich},
-	}
+		{Name: "letters", Every: lettersEvery, Do: func(ctx context.Context) error {
+			err := l.Digests.Run(ctx, time.Now())
+			if errors.Is(err, digest.ErrNotSent) { // another node was quicker
+				return nil
+			}
+			return err
+		}},
+		{Name: "alerts", Every: alertsEvery, Do: func(ctx context.Context) error { return l.Alerts.Run(ctx, time.Now()) }},
+	}, nil
 }
 
 // prune deletes what is to be kept no longer, until all is done or the time is up; then it goes on the next time.
@@ -46,10 +68,25 @@ func reportRetention(c *config.Config) store.Retention {
 	return store.Retention{ReportRows: time.Duration(r.RowAge), Raws: time.Duration(r.RawAge), Failures: time.Duration(r.FailureAge)}
 }
 
+// retain has the recorder see to reports where there are no jobs any more, or none yet: a reload changes that.
+func (s *Server) retain(r *store.Retention) {
+	c := s.state().config
+	if hasJobs(c) {
+		return
+	}
+	of := reportRetention(c)
+	r.ReportRows, r.Raws, r.Failures = of.ReportRows, of.Raws, of.Failures
+}
+
 // runJobs does the work until ctx ends. While the store is away, it waits.
 func (s *Server) runJobs(ctx context.Context) {
+	work, err := s.work() // once: what was told is not told again
+	if err != nil {
+		s.log().Error("no jobs are done", "error", err.Error())
+		return
+	}
 	for told := ""; ctx.Err() == nil; {
-		err := s.tryJobs(ctx)
+		err := s.tryJobs(ctx, work)
 		if ctx.Err() != nil {
 			return
 		}
@@ -64,11 +101,11 @@ func (s *Server) runJobs(ctx context.Context) {
 	}
 }
 
-func (s *Server) tryJobs(ctx context.Context) error {
+func (s *Server) tryJobs(ctx context.Context, work []jobs.Job) error {
 	q, err := store.OpenQueue(ctx, s.back.store)
 	if err != nil {
 		return err
 	}
 	defer q.Close()
-	return jobs.Run(ctx, q, jobs.Options{Jobs: s.work(), Log: s.log()})
+	return jobs.Run(ctx, q, jobs.Options{Jobs: work, Timeout: jobTimeout, Log: s.log()})
 }

@@ -43,14 +43,11 @@ func openMemory(c *config.Config, log *slog.Logger) (*memory, error) {
 	return m, nil
 }
 
-// retention is what the recorder sees to: of what mail brings, and of reports too where there are no jobs.
+// retention is what the recorder sees to: of what mail brings. See [Server.retain] for reports.
 func retention(c *config.Config) store.Retention {
-	var r store.Retention
-	if !hasJobs(c) {
-		r = reportRetention(c)
+	return store.Retention{
+		Decisions: c.Store.Messages, DecisionAge: time.Duration(c.Store.MessageAge), Observations: time.Duration(c.Store.ObservationAge),
 	}
-	r.Decisions, r.DecisionAge, r.Observations = c.Store.Messages, time.Duration(c.Store.MessageAge), time.Duration(c.Store.ObservationAge)
-	return r
 }
 
 // exceptions are those in force.

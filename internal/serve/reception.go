@@ -175,7 +175,7 @@ func (r *reception) open(ctx context.Context, d door) {
 	}
 }
 
-// stop ends it, and waits for what is under way. It may be called again.
+// stop ends it, and waits for what is under way until ctx ends. It may be called again.
 func (r *reception) stop(ctx context.Context) {
 	if r == nil {
 		return
@@ -189,7 +189,10 @@ func (r *reception) stop(ctx context.Context) {
 	cancel := r.cancel
 	r.mu.Unlock()
 	if before != nil {
-		<-before
+		select {
+		case <-before:
+		case <-ctx.Done():
+		}
 		return
 	}
 	cancel()
@@ -199,7 +202,16 @@ func (r *reception) stop(ctx context.Context) {
 	if r.upload != nil {
 		r.upload.Close()
 	}
-	r.tasks.Wait()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.tasks.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		r.log.Warn("what takes in reports did not end; the store, or where they come from, does not answer")
+	}
 }
 
 // A hatch is the upload that is in force.

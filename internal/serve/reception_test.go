@@ -196,7 +196,7 @@ func TestReloadsLeaveNothingBehind(t *testing.T) {
 			t.Fatal("it was read again without its tokens")
 		}
 	}
-	const slack = 10 // connections that come and go
+	const slack = 60 // what runs the jobs, which may not have begun when they were counted, and connections that come and go
 	eventually(t, d.running, "no goroutine is left over", func() bool {
 		http.DefaultClient.CloseIdleConnections()
 		return runtime.NumGoroutine() <= count+slack

@@ -57,7 +57,8 @@ func (s *Server) reload() error {
 
 // receivesOtherwise tells whether reports are to be taken in by other ways: connections that can stay are left alone.
 func receivesOtherwise(old, next *config.Config) bool {
-	return !reflect.DeepEqual(old.Reports, next.Reports) || old.ReportHost() != next.ReportHost() ||
+	return !reflect.DeepEqual(old.Reports, next.Reports) || !reflect.DeepEqual(old.Digests, next.Digests) ||
+		!reflect.DeepEqual(old.Mail, next.Mail) || !reflect.DeepEqual(old.Alerts, next.Alerts) || old.ReportHost() != next.ReportHost() ||
 		!reflect.DeepEqual(old.Resolver, next.Resolver) || !reflect.DeepEqual(old.Limits, next.Limits) || old.DMARC != next.DMARC
 }
 

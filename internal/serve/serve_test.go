@@ -26,7 +26,7 @@ import (
 type running struct {
 	dir, config, milter string
 	log                 *buffer
-	signals             chan os.Signal
+	signals, stop       chan os.Signal
 	ended               chan error
 }
 
@@ -54,7 +54,7 @@ example.com. 60 IN TXT "v=spf1 ip4:192.0.2.1 ~all"
 
 func prepare(t *testing.T, more string) *running {
 	t.Helper()
-	r := &running{dir: t.TempDir(), log: &buffer{}, signals: make(chan os.Signal, 1), ended: make(chan error, 1)}
+	r := &running{dir: t.TempDir(), log: &buffer{}, signals: make(chan os.Signal, 1), stop: make(chan os.Signal, 1), ended: make(chan error, 1)}
 	r.config, r.milter = filepath.Join(r.dir, "gatepost.toml"), freePort(t)
 	if err := os.WriteFile(filepath.Join(r.dir, "zone"), []byte(zone), 0o600); err != nil {
 		t.Fatal(err)
@@ -78,7 +78,9 @@ func (r *running) write(t *testing.T, more string) {
 func (r *running) start(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	go func() { r.ended <- Run(ctx, Options{Path: r.config, Log: r.log}, Signals{Reload: r.signals}) }()
+	go func() {
+		r.ended <- Run(ctx, Options{Path: r.config, Log: r.log}, Signals{Reload: r.signals, Stop: r.stop})
+	}()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-r.ended; err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/metrics"
@@ -14,7 +15,8 @@ import (
 // A watchedStore remembers how the last attempts to use the store went.
 type watchedStore struct {
 	kept    store.Store
-	metrics *metrics.Metrics // of reports; may be nil
+	metrics *metrics.Metrics                       // of reports; may be nil
+	retain  atomic.Pointer[func(*store.Retention)] // what else is kept no longer; nil until it is known
 
 	mu      sync.Mutex
 	writing error // a store that can be read may not be one that can be written
@@ -22,6 +24,9 @@ type watchedStore struct {
 }
 
 func (w *watchedStore) wrote(err error) error {
+	if errors.Is(err, context.Canceled) { // who asked did not wait for the answer
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.writing = err
@@ -49,6 +54,9 @@ func (w *watchedStore) AddBatch(ctx context.Context, b store.Batch) error {
 
 // Prune implements [observe.Store].
 func (w *watchedStore) Prune(ctx context.Context, r store.Retention, now time.Time) (bool, error) {
+	if retain := w.retain.Load(); retain != nil {
+		(*retain)(&r)
+	}
 	done, err := w.kept.Prune(ctx, r, now)
 	return done, w.wrote(err)
 }

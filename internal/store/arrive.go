@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -14,11 +15,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // An arriving is a transaction that adds reports, or reads them again.
 type arriving struct {
 	d      *database
+	epoch  string
 	ctx    context.Context // asked now and then; statements are given one that does not end
 	tx     *transaction
 	bulk   bulkWriter
@@ -49,7 +52,12 @@ func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.C
 		if err := d.alone(run, tx); err != nil {
 			return err
 		}
-		w = &arriving{d: d, ctx: ctx, tx: tx, bulk: d.bulk, tally: newTally(), gone: map[gone]bool{}, names: map[string]int64{}}
+		epoch, err := d.epoch(run, tx)
+		if err != nil {
+			return err
+		}
+		d.known.during(epoch)
+		w = &arriving{d: d, epoch: epoch, ctx: ctx, tx: tx, bulk: d.bulk, tally: newTally(), gone: map[gone]bool{}, names: map[string]int64{}}
 		if err := steps(w, run); err != nil {
 			return err
 		}
@@ -64,15 +72,7 @@ func (d *database) arrivals(ctx context.Context, steps func(*arriving, context.C
 	if err != nil {
 		return err
 	}
-	for name, id := range w.names {
-		d.known.names.Add(name, id)
-	}
-	for _, id := range w.facets {
-		d.known.facets.Add(id, struct{}{})
-	}
-	for _, ip := range w.addresses {
-		d.known.addresses.Add(ip, struct{}{})
-	}
+	d.known.learn(w)
 	return nil
 }
 
@@ -104,8 +104,9 @@ func reportNeeds(all []Arrival) []need {
 	seen := map[int64]bool{}
 	for i := range all {
 		for j := range all[i].Reports {
-			r := &all[i].Reports[j]
-			seen[reportDay(clampTime(r.Begin), clampTime(r.End), moment(micros(all[i].Raw.At)))] = true
+			r, at := &all[i].Reports[j], moment(micros(all[i].Raw.At))
+			seen[reportDay(clampTime(r.Begin), clampTime(r.End), at)] = true
+			seen[max(days(at), days(minDay))] = true // what is in the future now need not be then
 		}
 	}
 	days := slices.Sorted(maps.Keys(seen))
@@ -121,12 +122,7 @@ func (w *arriving) arrive(ctx context.Context, a *Arrival) (added Added, err err
 		}
 	}
 	if found {
-		for range a.Reports {
-			added.Reports = append(added.Reports, ReportKnown)
-		}
-		added.Known = true
-		return added, w.tx.later(ctx, `UPDATE raws SET times = times + 1, last_at = CASE WHEN last_at < $2 THEN $2 ELSE last_at END WHERE id = $1`,
-			raw.id, micros(a.Raw.At))
+		return w.again(ctx, a, raw)
 	}
 	if raw, err = w.addRaw(ctx, a); err != nil {
 		return added, err
@@ -139,6 +135,28 @@ func (w *arriving) arrive(ctx context.Context, a *Arrival) (added Added, err err
 		added.Reports = append(added.Reports, state)
 	}
 	return added, w.settle(ctx, raw, slices.Contains(added.Reports, ReportKnown))
+}
+
+// again notes that bytes came which the store has. They may have come by a way that is trusted more, and an older gatepost may have read
+// less in them.
+func (w *arriving) again(ctx context.Context, a *Arrival, raw storedRaw) (added Added, err error) {
+	err = w.tx.later(ctx, `UPDATE raws SET times = times + 1, last_at = CASE WHEN last_at < $2 THEN $2 ELSE last_at END WHERE id = $1`, raw.id,
+		micros(a.Raw.At))
+	if err != nil {
+		return added, err
+	}
+	if err := w.trust(ctx, &raw, &a.Raw); err != nil {
+		return added, err
+	}
+	if raw.refused && int64(len(a.Reports)) > raw.reports {
+		raw.at = micros(a.Raw.At) // there was no report before
+		return w.reread(ctx, raw, a)
+	}
+	added.Known = true
+	for range a.Reports {
+		added.Reports = append(added.Reports, ReportKnown)
+	}
+	return added, nil
 }
 
 // settle counts the reports of a raw, and lets go of its bytes if they are those of a report that was redacted, which only one can be
@@ -240,7 +258,8 @@ func clampTime(t time.Time) time.Time {
 }
 
 // reportDay is the day that a report counts on: the UTC day that holds the middle of its period, but none before 2010, when there was no
-// DMARC, nor after it came.
+// DMARC, nor one in the future: then it is the day on which it came. That it came before its period is no reason for another day: when a
+// file came, only its file system knows.
 func reportDay(begin, end, at time.Time) int64 {
 	if begin.IsZero() {
 		begin = end
@@ -249,23 +268,23 @@ func reportDay(begin, end, at time.Time) int64 {
 		end = begin
 	}
 	middle := begin.Add(end.Sub(begin) / 2)
-	if begin.IsZero() || middle.After(at) && !at.IsZero() {
+	if begin.IsZero() || middle.After(at) && !at.IsZero() && middle.After(time.Now()) {
 		middle = at
 	}
 	return max(days(middle), days(minDay))
 }
 
-// verified tells whether who sent a report was not found to be somebody else: nobody looked, or its mail passed DMARC; and whether it
-// came to the address of the domain that it is about, or of one above it.
-func (r *storedRaw) verified(domain string) bool {
-	if r.dmarc != "" && r.dmarc != "pass" {
-		return false
+// reportDomains are the domains in whose figures a report counts. A TLS report has policies of several domains, if its reporter likes.
+func reportDomains(r *Report) []string {
+	domains := []string{r.Domain}
+	if r.Kind == TLS {
+		for i := range r.TLS[:min(len(r.TLS), maxTLSPolicies)] {
+			if domain := lower(r.TLS[i].Domain); domain != "" && !slices.Contains(domains, domain) {
+				domains = append(domains, domain)
+			}
+		}
 	}
-	tokens := strings.Fields(strings.ToLower(r.token)) // one mail may go to the addresses of several
-	domain = strings.ToLower(domain)
-	return len(tokens) == 0 || slices.ContainsFunc(tokens, func(token string) bool {
-		return domain == token || strings.HasSuffix(domain, "."+token)
-	})
+	return domains
 }
 
 const maxDocument = 4 << 20
@@ -287,6 +306,8 @@ func bounded(from *Report) (Report, error) {
 		r.Document = json.RawMessage("{}")
 	case !json.Valid(r.Document):
 		return r, fmt.Errorf("store: the document of report %q is no JSON", r.ReportID)
+	case !utf8.Valid(r.Document): // which JSON can be, and not every engine takes
+		r.Document = bytes.ToValidUTF8(r.Document, []byte("\ufffd"))
 	}
 	return r, nil
 }
@@ -326,14 +347,14 @@ func (w *arriving) report(ctx context.Context, raw storedRaw, from *Report) (sta
 			if err := w.link(ctx, others[i].id, raw.id); err != nil {
 				return "", err
 			}
-			if !others[i].verified && raw.verified(r.Domain) {
+			if !others[i].verified && raw.verified(reportDomains(&r)...) {
 				return ReportKnown, w.verify(ctx, &others[i], true)
 			}
 			return ReportKnown, nil
 		}
 	}
 	p := storedReport{kind: r.Kind, conflicting: len(others) > 0}
-	p.verified = raw.verified(r.Domain)
+	p.verified = raw.verified(reportDomains(&r)...)
 	p.day = reportDay(r.Begin, r.End, moment(raw.at))
 	if p.domain, err = w.name(ctx, "domains", "name", r.Domain); err != nil {
 		return "", err

@@ -56,6 +56,23 @@ func same(a, b string) bool {
 	return err1 == nil && err2 == nil && os.SameFile(x, y)
 }
 
+// sameDatabase tells whether two stores are one of PostgreSQL's, which has many addresses: to read from it would wait for ever for what
+// empties it.
+func sameDatabase(ctx context.Context, a, b *database) (bool, error) {
+	var places [2]string
+	for i, d := range []*database{a, b} {
+		if _, is := d.engine.(*postgresEngine); !is {
+			return false, nil
+		}
+		err := d.read.QueryRowContext(ctx, `SELECT extract(epoch FROM pg_postmaster_start_time())::text || ' ' || 'domains'::regclass::oid`).
+			Scan(&places[i])
+		if err != nil {
+			return false, d.explain(err)
+		}
+	}
+	return places[0] == places[1], nil
+}
+
 // display is an address as it may be shown.
 func display(address string) string {
 	if isPostgres(address) {
@@ -71,6 +88,11 @@ func copyInto(ctx context.Context, from *database, address string, o CopyOptions
 	}
 	defer target.Close()
 	to := target.(*database)
+	if is, err := sameDatabase(ctx, from, to); err != nil {
+		return nil, err
+	} else if is {
+		return nil, fmt.Errorf("store %s: it cannot be copied to itself", display(address))
+	}
 	c := copier{from: from, to: to, o: o}
 	if c.snapshot, err = from.snapshot(ctx, from.read); err != nil {
 		return nil, from.explain(err)
@@ -137,6 +159,9 @@ func (c *copier) needs(ctx context.Context) ([]need, error) {
 const exceptionsVersion = `SELECT value FROM counters WHERE name = 'exceptions_version'`
 
 func (c *copier) copy(ctx context.Context, tx *transaction) ([]Copied, error) {
+	if err := c.to.alone(ctx, tx); err != nil { // what others know of it is of no use to them from here on
+		return nil, err
+	}
 	if err := c.to.hold(ctx, tx, c.all); err != nil {
 		return nil, err
 	}

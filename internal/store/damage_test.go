@@ -82,6 +82,30 @@ func TestErrorsAreOneLineThatNamesTheStoreAndHowToMendIt(t *testing.T) {
 	}
 }
 
+func TestAnAddressThatIsNoneIsShownWithoutItsPassword(t *testing.T) {
+	for address, want := range map[string]string{
+		"Postgres://u:hunter2@db/gatepost": `"Postgres:…@db/gatepost"`, "postgres:u:hunter2@db": `"postgres:…@db"`,
+		"mysql://u:hunter2:@a@db/x?password=hunter2": `"mysql:…@db/x?…"`,
+	} {
+		_, err := store.Open(t.Context(), address, store.Options{})
+		for _, err := range []error{err, store.Check(address)} {
+			if !errors.Is(err, store.ErrURL) || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got %v", address, err)
+			}
+		}
+	}
+}
+
+func TestToGoWhereOneIsChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatepost.db")
+	opened(t, path, store.Options{Create: true}).Close()
+	for range 2 {
+		if err := store.Migrate(t.Context(), path, 0); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAnAddressIsAPathOrAURL(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/pressly/goose/v3"
@@ -23,11 +24,15 @@ type database struct {
 
 	bulk   bulkWriter
 	packer packer
-	known  known
+	known  *known
 }
 
-// What is known to be in the store saves asking for it. Nothing of it is ever deleted.
+// What is known to be in the store saves asking for it. Nothing of it is ever deleted, but that the store may be restored from a backup,
+// or moved back to older tables, under whoever uses it: then it is of another epoch, in which the same numbers stand for other names.
 type known struct {
+	mu    sync.Mutex
+	epoch string
+
 	names     *lru.Cache[string, int64] // "texts:" or "domains:", and the name
 	facets    *lru.Cache[int64, struct{}]
 	addresses *lru.Cache[netip.Addr, struct{}]
@@ -36,12 +41,42 @@ type known struct {
 // remembered is how many facets and addresses are.
 const remembered = 1 << 14
 
-func newKnown() known {
-	var k known // the sizes are in order
+func newKnown() *known {
+	k := new(known) // the sizes are in order
 	k.names, _ = lru.New[string, int64](4096)
 	k.facets, _ = lru.New[int64, struct{}](remembered)
 	k.addresses, _ = lru.New[netip.Addr, struct{}](remembered)
 	return k
+}
+
+// during forgets what was known of another epoch.
+func (k *known) during(epoch string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.epoch != epoch {
+		k.epoch = epoch
+		k.names.Purge()
+		k.facets.Purge()
+		k.addresses.Purge()
+	}
+}
+
+// learn remembers what a transaction found or wrote.
+func (k *known) learn(w *arriving) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.epoch != w.epoch {
+		return
+	}
+	for name, id := range w.names {
+		k.names.Add(name, id)
+	}
+	for _, id := range w.facets {
+		k.facets.Add(id, struct{}{})
+	}
+	for _, ip := range w.addresses {
+		k.addresses.Add(ip, struct{}{})
+	}
 }
 
 // An engine is what is one database's own beneath the SQL that all share.
@@ -72,6 +107,9 @@ type engine interface {
 
 	// alone keeps every other transaction that changes reports out until this one ends: what it finds stays so.
 	alone(ctx context.Context, tx *transaction) error
+
+	// epoch is another after all that was in the store was replaced. It is asked for by who is alone.
+	epoch(ctx context.Context, tx *transaction) (string, error)
 
 	// months sees to it that there is where to put rows.
 	months(ctx context.Context, needs []need) error
@@ -191,7 +229,8 @@ func (d *database) Close() error {
 
 // answers tells errors that are the store's own answer, and nothing that the engine says.
 func answers(err error) bool {
-	return err == nil || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) || errors.Is(err, ErrNotClaimed)
+	var own *ArrivalError
+	return err == nil || errors.As(err, &own) || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) || errors.Is(err, ErrNotClaimed)
 }
 
 // attempts is how often a transaction is tried that others are in the way of.

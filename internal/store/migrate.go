@@ -113,6 +113,7 @@ func Migrate(ctx context.Context, address string, version int64) error {
 		return d.explain(fmt.Errorf("there is no version %d; the newest that this gatepost knows is %d", version, wanted))
 	case present > wanted:
 		return d.explain(fmt.Errorf("%w: its tables have version %d, this one knows %d, and not the way down", ErrNewer, present, wanted))
+	case version == present:
 	case version < present:
 		_, err = p.DownTo(ctx, version)
 	default:

@@ -167,7 +167,7 @@ func (d *database) migratePostgres(ctx context.Context, create bool) error {
 			return err
 		}
 	}
-	tx, err := d.write.BeginTx(ctx, nil)
+	tx, err := d.write.BeginTx(ctx, asCommitted)
 	if err != nil {
 		return err
 	}
@@ -187,9 +187,12 @@ func (d *database) migratePostgres(ctx context.Context, create bool) error {
 
 var errNotInDatabase = fmt.Errorf("%w in this database; \"gatepost serve\" makes it, --store names another", ErrNotThere)
 
+// ourSchema is where the tables are. Those of others, perhaps another store's, may stand behind it in the search_path.
+const ourSchema = `quote_ident(current_schema())::regnamespace`
+
 // isThere tells whether there are tables. To ask goose would make its own.
 func isThere(ctx context.Context, db *sql.DB) (there bool, err error) {
-	err = db.QueryRowContext(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there)
+	err = db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'goose_db_version' AND relnamespace = `+ourSchema+`)`).Scan(&there)
 	return there, err
 }
 

@@ -202,7 +202,7 @@ func (d *deaf) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(buf[:n], []byte("commit")) && d.cut.CompareAndSwap(true, false) {
+		if bytes.Contains(buf[:n], []byte("commit\x00")) && d.cut.CompareAndSwap(true, false) {
 			silent.Store(true)
 		}
 		if _, err := io.Copy(server, bytes.NewReader(buf[:n])); err != nil {

@@ -109,6 +109,10 @@ func line(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // lost tells whether the connection broke, and not what was asked.
 func lost(err error) bool {
+	var own *ArrivalError
+	if errors.As(err, &own) { // another connection, by which it came
+		return false
+	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		strings.Contains(err.Error(), "conn closed")

@@ -57,7 +57,7 @@ func (p *postgresEngine) months(ctx context.Context, needs []need) error {
 // add makes a partition if there is none. It is filled in beside the table and then attached, which unlike CREATE TABLE … PARTITION OF
 // keeps nobody from reading or writing.
 func (p *postgresEngine) add(ctx context.Context, m month) error {
-	tx, err := p.write.BeginTx(ctx, nil)
+	tx, err := p.write.BeginTx(ctx, asCommitted)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (p *postgresEngine) add(ctx context.Context, m month) error {
 		return err
 	}
 	var there bool
-	if err := tx.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, m.partition()).Scan(&there); err != nil || there {
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_class WHERE relname = $1 AND relnamespace = `+ourSchema+`)`, m.partition()).Scan(&there); err != nil || there {
 		return err
 	}
 	for _, statement := range []string{
@@ -136,7 +136,7 @@ func (p *postgresEngine) dropMonths(ctx context.Context, table string, before in
 }
 
 func (p *postgresEngine) drop(ctx context.Context, m month) error {
-	tx, err := p.write.BeginTx(ctx, nil)
+	tx, err := p.write.BeginTx(ctx, asCommitted)
 	if err != nil {
 		return err
 	}

@@ -28,13 +28,17 @@ const (
 // commitFor is how long a commit goes on when its context has ended: cut off at once, nobody would know whether it was done.
 const commitFor = 10 * time.Second
 
+// asCommitted is how transactions see what others write, whatever the database's default is: who waited for another's lock shall see what
+// that one did.
+var asCommitted = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+
 func (p *postgresEngine) begin(ctx context.Context) (*transaction, error) {
 	conn, err := p.write.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	longer, end := lasting(ctx, commitFor)
-	tx, err := conn.BeginTx(longer, nil)
+	tx, err := conn.BeginTx(longer, asCommitted)
 	if err != nil {
 		end()
 		return nil, errors.Join(err, conn.Close())
@@ -97,6 +101,12 @@ func (p *postgresEngine) run(ctx context.Context) context.Context { return ctx }
 func (p *postgresEngine) alone(ctx context.Context, tx *transaction) error {
 	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(lockReports))
 	return err
+}
+
+// epoch is the file of a table: to empty the table makes another.
+func (p *postgresEngine) epoch(ctx context.Context, tx *transaction) (epoch string, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT pg_relation_filenode('domains'::regclass)::text`).Scan(&epoch)
+	return epoch, err
 }
 
 // arrays write rows as one statement with an array a column, which PostgreSQL takes apart: so it is one way to the server and back,

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"time"
 )
 
 // The engines.
@@ -19,17 +20,13 @@ type Queue struct {
 	Engine string
 }
 
-// queueConnections are what jobs need: those that run, and the library's own work beside them.
-const queueConnections = 4
+// postgresQueue is how many connections the jobs of a node have at most.
+const postgresQueue = 4
 
 // OpenQueue connects to the database of the store that an address names, which is there.
-func OpenQueue(_ context.Context, address string) (*Queue, error) {
+func OpenQueue(ctx context.Context, address string) (*Queue, error) {
 	if isPostgres(address) {
-		c, err := postgresConfig(address)
-		if err != nil {
-			return nil, err
-		}
-		return &Queue{DB: postgresPool(c, queueConnections), Engine: PostgreSQL}, nil
+		return openPostgresQueue(ctx, address)
 	}
 	path, err := sqlitePath(address)
 	if err != nil {
@@ -47,6 +44,45 @@ func OpenQueue(_ context.Context, address string) (*Queue, error) {
 	}
 	db.SetMaxOpenConns(1)
 	return &Queue{DB: db, Engine: SQLite}, nil
+}
+
+func openPostgresQueue(ctx context.Context, address string) (*Queue, error) {
+	c, err := postgresConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	q := &Queue{DB: postgresPool(c, postgresQueue), Engine: PostgreSQL}
+	there, err := isThere(ctx, q.DB)
+	if err == nil && !there {
+		err = errNotInDatabase
+	}
+	if err != nil {
+		q.Close()
+		return nil, (&postgresEngine{name: postgresName(address)}).explain(err)
+	}
+	return q, nil
+}
+
+// What a clock that was ahead left behind would keep every node from its work until that time comes. Jobs are put in again by who leads.
+var unjam = map[string][]string{
+	SQLite: {
+		`DELETE FROM river_leader WHERE julianday(expires_at) > julianday('now') + $1 / 86400.0`,
+		`DELETE FROM river_job WHERE finalized_at IS NULL AND max(julianday(scheduled_at), coalesce(julianday(attempted_at), 0)) > julianday('now') + $1 / 86400.0`,
+	},
+	PostgreSQL: {
+		`DELETE FROM river_leader WHERE expires_at > now() + $1 * interval '1 second'`,
+		`DELETE FROM river_job WHERE finalized_at IS NULL AND greatest(scheduled_at, attempted_at) > now() + $1 * interval '1 second'`,
+	},
+}
+
+// Unjam deletes what the library that runs jobs noted of times that are further ahead than any that it notes.
+func (q *Queue) Unjam(ctx context.Context, ahead time.Duration) error {
+	for _, statement := range unjam[q.Engine] {
+		if _, err := q.DB.ExecContext(ctx, statement, int64(ahead/time.Second)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close ends the connection.

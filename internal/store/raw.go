@@ -97,13 +97,16 @@ type storedRaw struct {
 	dmarc  string
 	token  string
 	chunks int64
+
+	reports int64 // found in it
+	refused bool  // something in it was
 }
 
-const selectRaw = `SELECT id, at, dmarc, token_domain, chunks FROM raws WHERE hash = $1`
+const selectRaw = `SELECT id, at, dmarc, token_domain, chunks, reports, refusals <> '' FROM raws WHERE hash = $1`
 
 func (w *arriving) findRaw(ctx context.Context, h Hash) (r storedRaw, found bool, err error) {
 	r.hash = h
-	err = w.tx.QueryRowContext(ctx, selectRaw, h[:]).Scan(&r.id, &r.at, &r.dmarc, &r.token, &r.chunks)
+	err = w.tx.QueryRowContext(ctx, selectRaw, h[:]).Scan(&r.id, &r.at, &r.dmarc, &r.token, &r.chunks, &r.reports, &r.refused)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}

@@ -69,9 +69,10 @@ func selectFiltered(f ReportFilter) (string, []any) {
 		c.add("same = (SELECT same FROM reports WHERE id = ?)", f.Same)
 	}
 	if f.Text != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(clean(f.Text, maxText))) + "%"
-		c.add(`(lower(report_id) LIKE ? ESCAPE '\' OR lower(texts.text) LIKE ? ESCAPE '\' OR lower(email) LIKE ? ESCAPE '\' OR
-			domains.name LIKE ? ESCAPE '\')`, like, like, like, like)
+		like := "%" + strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`).Replace(strings.ToLower(clean(f.Text, maxText))) + "%"
+		// A backslash stands for itself only where standard_conforming_strings is on.
+		c.add(`(lower(report_id) LIKE ? ESCAPE '!' OR lower(texts.text) LIKE ? ESCAPE '!' OR lower(email) LIKE ? ESCAPE '!' OR
+			domains.name LIKE ? ESCAPE '!')`, like, like, like, like)
 	}
 	if f.Before > 0 {
 		c.add("(day, reports.id) < (SELECT day, id FROM reports WHERE id = ?)", f.Before)

@@ -3,36 +3,67 @@ package store
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"iter"
 )
 
 // Reread is as Reports says.
 func (d *database) Reread(ctx context.Context, a Arrival) (added Added, err error) {
+	needs, err := d.rereadNeeds(ctx, &a)
+	if err != nil {
+		return Added{}, err
+	}
 	err = d.arrivals(ctx, func(w *arriving, run context.Context) (err error) {
-		added, err = w.reread(run, &a)
+		raw, found, err := w.findRaw(run, a.Raw.Hash)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("%w: %x", ErrNoRaw, a.Raw.Hash)
+		}
+		added, err = w.reread(run, raw, &a)
 		return err
-	}, reportNeeds([]Arrival{a})...)
+	}, needs...)
 	if err != nil {
 		return Added{}, err
 	}
 	return added, nil
 }
 
-// reread sets what a raw holds against what was read from it before. A report goes when no raw holds it any more.
-func (w *arriving) reread(ctx context.Context, a *Arrival) (added Added, err error) {
-	raw, found, err := w.findRaw(ctx, a.Raw.Hash)
+const heldBy = `WHERE id IN (SELECT report FROM report_raws WHERE raw = $1) ORDER BY id`
+
+// rereadNeeds are the days that figures are of: those of what is read now, and of what was read before.
+func (d *database) rereadNeeds(ctx context.Context, a *Arrival) ([]need, error) {
+	known, err := collect(ctx, d, `SELECT at, reports.day FROM raws LEFT JOIN report_raws ON report_raws.raw = raws.id
+		LEFT JOIN (SELECT id, day FROM reports) AS reports ON reports.id = report_raws.report WHERE hash = $1`, []any{a.Raw.Hash[:]},
+		func(rows *sql.Rows) (day sql.NullInt64, err error) {
+			var at int64
+			err = rows.Scan(&at, &day)
+			a.Raw.At = moment(at)
+			return day, err
+		})
 	if err != nil {
-		return added, err
+		return nil, err
 	}
-	if !found {
-		return added, fmt.Errorf("%w: %x", ErrNoRaw, a.Raw.Hash)
+	needs := reportNeeds([]Arrival{*a})
+	for i := range needs {
+		for _, day := range known {
+			if day.Valid {
+				needs[i].days = append(needs[i].days, day.Int64)
+			}
+		}
 	}
+	return needs, nil
+}
+
+// reread sets what a raw holds against what was read from it before. A report goes when no raw holds it any more.
+func (w *arriving) reread(ctx context.Context, raw storedRaw, a *Arrival) (added Added, err error) {
 	added.Known = true
 	if _, err := w.tx.ExecContext(ctx, `UPDATE raws SET refusals = $2 WHERE id = $1`, raw.id, a.refusals()); err != nil {
 		return added, err
 	}
-	before, err := w.stored(ctx, `WHERE id IN (SELECT report FROM report_raws WHERE raw = $1) ORDER BY id`, raw.id)
+	before, err := w.stored(ctx, heldBy, raw.id)
 	if err != nil {
 		return added, err
 	}
@@ -42,25 +73,21 @@ func (w *arriving) reread(ctx context.Context, a *Arrival) (added Added, err err
 		if err != nil {
 			return added, err
 		}
-		same, state := identity(&r), ""
-		for j := range before {
-			old := &before[j]
-			if old.content != r.Content || !bytes.Equal(old.same, same) {
-				continue
-			}
-			if state = ReportKnown; kept[old.id] {
-				break // twice in one raw
-			}
+		same, state := identity(&r), ReportKnown
+		old, is := readBefore(before, kept, &r, same)
+		switch {
+		case old == nil:
+			state, err = w.report(ctx, raw, &r)
+		case kept[old.id]: // twice in one raw
+		case is:
 			kept[old.id] = true
-			if state, err = w.replace(ctx, old, &r); err != nil {
-				return added, err
-			}
-			break
+			state, err = w.replace(ctx, old, &r)
+		default:
+			kept[old.id] = true
+			state, err = w.rename(ctx, raw, old, &r, same)
 		}
-		if state == "" {
-			if state, err = w.report(ctx, raw, &r); err != nil {
-				return added, err
-			}
+		if err != nil {
+			return added, err
 		}
 		added.Reports = append(added.Reports, state)
 	}
@@ -74,6 +101,22 @@ func (w *arriving) reread(ctx context.Context, a *Arrival) (added Added, err err
 		added.Removed++
 	}
 	return added, w.settle(ctx, raw, true)
+}
+
+// readBefore finds the report among those of a raw that is the same, or has the same content at least: that was read under another
+// name then.
+func readBefore(before []storedReport, kept map[int64]bool, r *Report, same []byte) (old *storedReport, is bool) {
+	for i := range before {
+		b := &before[i]
+		switch {
+		case b.content != r.Content || b.kind != r.Kind:
+		case bytes.Equal(b.same, same):
+			return b, true
+		case !kept[b.id]:
+			old = b
+		}
+	}
+	return old, false
 }
 
 // replace brings a report that the store has to what was read now. Where its rows are gone, its figures stay as they are.
@@ -264,8 +307,12 @@ func (w *arriving) unlink(ctx context.Context, r *storedReport, raw int64) error
 
 // verifiedBy tells whether one of the raws that hold a report makes it a verified one.
 func (w *arriving) verifiedBy(ctx context.Context, r *storedReport) (bool, error) {
-	rows, err := w.tx.QueryContext(ctx, `SELECT raws.dmarc, raws.token_domain, domains.name FROM report_raws
-		JOIN raws ON raws.id = report_raws.raw JOIN domains ON domains.id = $2 WHERE report_raws.report = $1`, r.id, r.domain)
+	domains, err := w.countedIn(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	rows, err := w.tx.QueryContext(ctx, `SELECT raws.dmarc, raws.token_domain FROM report_raws JOIN raws ON raws.id = report_raws.raw
+		WHERE report_raws.report = $1`, r.id)
 	if err != nil {
 		return false, err
 	}
@@ -273,13 +320,31 @@ func (w *arriving) verifiedBy(ctx context.Context, r *storedReport) (bool, error
 	verified := false
 	for rows.Next() {
 		var raw storedRaw
-		var domain string
-		if err := rows.Scan(&raw.dmarc, &raw.token, &domain); err != nil {
+		if err := rows.Scan(&raw.dmarc, &raw.token); err != nil {
 			return false, err
 		}
-		verified = verified || raw.verified(domain)
+		verified = verified || raw.verified(domains...)
 	}
 	return verified, rows.Err()
+}
+
+// countedIn are the domains in whose figures a report counts, as reportDomains has them.
+func (w *arriving) countedIn(ctx context.Context, r *storedReport) ([]string, error) {
+	rows, err := w.tx.QueryContext(ctx, `SELECT name FROM domains WHERE id = $2 OR id IN (SELECT domain FROM tls_results WHERE report = $1)`,
+		r.id, r.domain)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var domains []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		domains = append(domains, name)
+	}
+	return domains, rows.Err()
 }
 
 // removeReport deletes a report whose figures are taken back.
@@ -292,6 +357,12 @@ func removeReport(ctx context.Context, tx *transaction, id int64, same []byte) e
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE reports SET conflicting = 0 WHERE same = $1 AND (SELECT count(*) FROM reports WHERE same = $1) = 1`, same)
+	return markConflicts(ctx, tx, same)
+}
+
+// markConflicts marks those that differ only in their content, or takes the mark from the one that is left.
+func markConflicts(ctx context.Context, tx *transaction, same []byte) error {
+	_, err := tx.ExecContext(ctx, `UPDATE reports SET conflicting = CASE WHEN (SELECT count(*) FROM reports WHERE same = $1) > 1 THEN 1 ELSE 0 END
+		WHERE same = $1`, same)
 	return err
 }

@@ -95,6 +95,12 @@ func (c *sqliteCounting) end(context.Context) error {
 // alone has nothing to do: only one transaction writes.
 func (s *sqliteEngine) alone(context.Context, *transaction) error { return nil }
 
+// epoch is another whenever somebody else wrote anything: to ask more closely would take longer than to learn again what is there.
+func (s *sqliteEngine) epoch(ctx context.Context, tx *transaction) (epoch string, err error) {
+	err = tx.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&epoch)
+	return epoch, err
+}
+
 func (s *sqliteEngine) months(context.Context, []need) error { return nil }
 
 // period names each day, since the key of sources goes on behind the day.

@@ -158,14 +158,27 @@ func sqlitePath(address string) (string, error) {
 	path := address
 	if scheme, rest, ok := strings.Cut(address, ":"); ok && len(scheme) > 1 && !strings.ContainsAny(scheme, `/\.`) {
 		if scheme != "sqlite" {
-			return "", fmt.Errorf("%w: %q; %s", ErrURL, address, writeAs)
+			return "", fmt.Errorf("%w: %q; %s", ErrURL, withoutSecrets(address), writeAs)
 		}
 		path = strings.TrimPrefix(rest, "//")
 	}
 	if path == "" || strings.ContainsRune(path, 0) {
-		return "", fmt.Errorf("%w: %q; %s", ErrURL, address, writeAs)
+		return "", fmt.Errorf("%w: %q; %s", ErrURL, withoutSecrets(address), writeAs)
 	}
 	return path, nil
+}
+
+// withoutSecrets is what was meant as an address, as it may be shown: what looks like a user's password is left out, wherever it stands.
+func withoutSecrets(address string) string {
+	text, _, more := strings.Cut(address, "?")
+	if at := strings.LastIndexByte(text, '@'); at >= 0 {
+		scheme, _, _ := strings.Cut(text[:at], ":")
+		text = scheme + ":…" + text[at:]
+	}
+	if more {
+		text += "?…"
+	}
+	return text
 }
 
 const writeAs = "write it as sqlite:/var/lib/gatepost/gatepost.db or as " + postgresExample

@@ -107,7 +107,7 @@ func (s *sqliteEngine) empty(ctx context.Context, tx *transaction, all []table) 
 func (s *sqliteEngine) filled(context.Context, *transaction, []table) error { return nil }
 
 const tablesPostgres = `SELECT c.relname, a.attname, c.relkind = 'p' FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-	WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+	WHERE c.relnamespace = ` + ourSchema + ` AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
 	ORDER BY c.relname COLLATE "C", a.attnum`
 
 func (p *postgresEngine) tables(ctx context.Context, q querier) ([]table, error) {
@@ -137,7 +137,7 @@ func names(all []table) string {
 }
 
 const identities = `SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-	WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attidentity <> ''`
+	WHERE c.relnamespace = ` + ourSchema + ` AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attidentity <> ''`
 
 // filled has rows that are numbered by the server numbered on from the last.
 func (p *postgresEngine) filled(ctx context.Context, tx *transaction, _ []table) error {

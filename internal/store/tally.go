@@ -131,9 +131,7 @@ func (w *arriving) write(ctx context.Context) error {
 		return cmp.Or(compareSources(a.sourceKey, b.sourceKey), cmp.Compare(a.reporter, b.reporter), cmp.Compare(a.facet, b.facet))
 	})
 	slices.SortFunc(sources, compareSources)
-	slices.SortFunc(daily, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.domain, b.domain), cmp.Compare(a.reporter, b.reporter), cmp.Compare(a.day, b.day))
-	})
+	slices.SortFunc(daily, comparePlaces)
 	if err := w.writeAddresses(ctx, sources); err != nil {
 		return err
 	}
@@ -166,7 +164,10 @@ func (w *arriving) write(ctx context.Context) error {
 		return err
 	}
 	if t.less {
-		if err := w.sweep(ctx, daily); err != nil {
+		// Where a day's sums are as before, those of its sources need not be.
+		all := changed(t.days, func(*sums) bool { return true })
+		slices.SortFunc(all, comparePlaces)
+		if err := w.sweep(ctx, all); err != nil {
 			return err
 		}
 	}
@@ -183,6 +184,10 @@ func changed[K comparable, V any](m map[K]V, is func(V) bool) []K {
 		}
 	}
 	return keys
+}
+
+func comparePlaces(a, b place) int {
+	return cmp.Or(cmp.Compare(a.domain, b.domain), cmp.Compare(a.reporter, b.reporter), cmp.Compare(a.day, b.day))
 }
 
 func compareSources(a, b sourceKey) int {

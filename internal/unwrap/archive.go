@@ -156,7 +156,20 @@ func inflates(b []byte) bool {
 	return len(start) > 8 && (start[0] == '<' || start[0] == '{') && isText(start)
 }
 
+// mostBzip2 is how many streams of bzip2 are read: each takes 4 MB of memory anew, however little is in it.
+const mostBzip2 = 32
+
+func (w *walker) bzip2Stream() error {
+	if w.bzip2s++; w.bzip2s > mostBzip2 {
+		return w.reached("more than " + strconv.Itoa(mostBzip2) + " pieces compressed by bzip2")
+	}
+	return nil
+}
+
 func (w *walker) bzip2(b blob) error {
+	if err := w.bzip2Stream(); err != nil {
+		return w.refuse(b, err)
+	}
 	name := innerName(b.name, ".bz2")
 	if name == "" {
 		name = "content"
@@ -215,6 +228,11 @@ func (w *walker) zipped(b blob, f *zip.File) error {
 	child.path = join(b.path, child.name)
 	if f.Flags&zipEncrypted != 0 {
 		return w.refuse(child, errors.New("encrypted with a password that is not known"))
+	}
+	if f.Method == zipBzip2 {
+		if err := w.bzip2Stream(); err != nil {
+			return w.refuse(child, err)
+		}
 	}
 	r, err := f.Open()
 	switch {

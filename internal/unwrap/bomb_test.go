@@ -1,6 +1,7 @@
 package unwrap
 
 import (
+	"archive/tar"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
@@ -77,6 +79,38 @@ func overlapping(members int, size int64) []byte {
 	return append(append(b, end...), 0, 0)
 }
 
+func tarOf(n int, content []byte) []byte {
+	var b bytes.Buffer
+	z := tar.NewWriter(&b)
+	for range n {
+		z.WriteHeader(&tar.Header{Name: "r.bz2", Size: int64(len(content)), Mode: 0o600})
+		z.Write(content)
+	}
+	z.Close()
+	return b.Bytes()
+}
+
+// What something is takes time that grows with its first bytes, and not with their square.
+func TestTheNameOfAReportIsNoWorkToLookFor(t *testing.T) {
+	least := func(text []byte) time.Duration {
+		took := time.Hour
+		for range 5 {
+			start := time.Now()
+			for range 20 {
+				if f, _, _ := sniff(text, false); f != xmlText {
+					t.Fatal(f)
+				}
+			}
+			took = min(took, time.Since(start))
+		}
+		return took
+	}
+	of := func(word string) []byte { return []byte("<_ " + strings.Repeat(word, headSize/len(word))) }
+	if took, plain := least(of("feedback")), least(of("feedbac ")); took > 10*plain {
+		t.Errorf("%v, and %v where the name does not occur", took, plain)
+	}
+}
+
 func nestedMail(levels int) []byte {
 	var b strings.Builder
 	b.WriteString(wrap.TopFields)
@@ -122,6 +156,7 @@ func TestBombsEndInARefusalWithinTheBounds(t *testing.T) {
 		"10,000 messages in one another":   {forwardedMail(10_000), "more than 32 wrappings"},
 		"a million parts":                  {million("--b\n\n\n", 1_000_000), "more than 100000 parts"},
 		"a message of dashes":              {million("--\n", 3_000_000), ""},
+		"10,000 members in bzip2":          {tarOf(10_000, bzip2Report(t)), "more than 32 pieces compressed by bzip2"},
 		"a header of 5 MB":                 {[]byte(wrap.TopFields + strings.Repeat("X-Field: value\r\n", 320_000)), "a header of more than 4.0 MB"},
 		"a header field of 5 MB":           {[]byte(wrap.TopFields + "Content-Type: text/plain; x=" + strings.Repeat("; name*0=a", 500_000)), "a header of more than 4.0 MB"},
 		"bytes without a line end":         {[]byte(wrap.TopFields + "\r\n" + strings.Repeat("A", 5<<20)), ""},

@@ -71,6 +71,10 @@ func sniff(head []byte, all bool) (f format, skip int, what string) {
 	rest := bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	rest = bytes.TrimLeft(rest, " \t\r\n\x00")
 	skip = len(head) - len(rest)
+	if skip%2 == 1 && len(rest) > 1 && rest[1] == 0 && head[skip-1] == 0 { // the first half of a character in UTF-16, big-endian
+		skip--
+		rest = head[skip:]
+	}
 	if len(rest) == 0 {
 		return empty, 0, "nothing"
 	}
@@ -157,16 +161,19 @@ func isAddress(text []byte) bool {
 
 // embeddedFeedback tells whether there is a start tag of an aggregate report, with any prefix.
 func embeddedFeedback(low []byte) bool {
-	for at := 0; ; {
-		i := bytes.Index(low[at:], []byte("feedback"))
+	for {
+		i := bytes.IndexByte(low, '<')
 		if i < 0 {
 			return false
 		}
-		at += i
-		if start := bytes.LastIndexByte(low[:at], '<'); start >= 0 && !bytes.ContainsAny(low[start:at], " \t\r\n/>=\"'") {
+		low = low[i+1:]
+		name := low
+		if end := bytes.IndexAny(low, "< \t\r\n/>=\"'"); end >= 0 {
+			name = low[:end]
+		}
+		if bytes.Contains(name, []byte("feedback")) {
 			return true
 		}
-		at += len("feedback")
 	}
 }
 

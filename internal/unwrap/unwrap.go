@@ -133,6 +133,7 @@ type walker struct {
 	input    int64 // bytes that came, as far as they were read
 	unpacked int64 // bytes that all of the unwrapping gave
 	members  int
+	bzip2s   int
 	over     *LimitError // the limit that was reached, if one was: a decoder may not hand the error on as it was
 }
 

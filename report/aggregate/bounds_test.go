@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 func TestAReportThatIsCutOffIsAnErrorThatSaysWhere(t *testing.T) {
@@ -195,4 +196,49 @@ func TestAMillionRecordsTakeTheMemoryOfTen(t *testing.T) {
 		t.Errorf("%d KiB more than before, want %d at most", (peak-before)>>10, most>>10)
 	}
 	t.Logf("%d KiB more than before", (int64(peak)-int64(before))>>10)
+}
+
+// Neither long names that are open while end tags come, nor references one behind another, make a document slower to read than its size.
+func TestWorkGrowsWithTheSizeOfADocument(t *testing.T) {
+	const window = 32 << 10
+	var open strings.Builder
+	for range 60 {
+		open.WriteString("<a" + strings.Repeat("x", window-100) + ">")
+	}
+	for what, doc := range map[string]string{
+		"end tags below long names": "<feedback>" + open.String() + strings.Repeat("</z>", 1<<12),
+		"bare ampersands":           "<feedback><report_metadata><org_name>" + strings.Repeat("&a", 1<<19),
+	} {
+		least := func(doc string) time.Duration {
+			took := time.Hour
+			for range 3 {
+				start := time.Now()
+				if _, err := Read(strings.NewReader(doc), Options{Now: now}); !errors.Is(err, ErrCutOff) {
+					t.Fatal(err)
+				}
+				took = min(took, time.Since(start))
+			}
+			return took
+		}
+		plain := least("<feedback>" + strings.Repeat("<version>1.0</version>", len(doc)/22))
+		if took := least(doc); took > 30*plain {
+			t.Errorf("%s: %v, and %v for as many bytes of ordinary elements", what, took, plain)
+		}
+	}
+}
+
+// A word of which something was left out is not the word that is left.
+func TestWhatIsLeftOfAWordIsNotBelieved(t *testing.T) {
+	for _, value := range []string{"pa\x01ss", "pass\x00", "\x7f\x00pass", "pass" + strings.Repeat(" ", 5000) + "fail", "pass" + strings.Repeat("\x02", 5000) + "ed?"} {
+		for _, tag := range []string{"<dkim>", "<result>"} {
+			report := read(t, with(tag+"pass", tag+value))
+			touched, other := report.Records[0].DKIM, report.Records[0].Auth.DKIM[0].Result
+			if tag == "<result>" {
+				touched, other = other, touched
+			}
+			if touched == "pass" || other != "pass" || len(report.Warnings) == 0 {
+				t.Errorf("%s%.20q: read as %q; %q", tag, value, touched, told(report.Warnings))
+			}
+		}
+	}
 }

@@ -235,7 +235,7 @@ func (r *Reader) mine() bool {
 	}
 	uri, declared := r.namespace(r.lex.prefix())
 	if !declared {
-		r.warn(wPrefix, r.str.string(r.lex.prefix()), "")
+		r.warn(wPrefix, shown(r.lex.prefix()), "")
 	}
 	return r.isOwn(uri)
 }

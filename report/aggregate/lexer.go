@@ -27,11 +27,12 @@ type lexer struct {
 	src io.Reader
 	err error // what ended src
 
-	buf   []byte
-	tok   int // where the token begins
-	pos   int // how far the document is read
-	end   int // of what is in buf
-	lines int // before buf
+	buf     []byte
+	tok     int // where the token begins
+	pos     int // how far the document is read
+	end     int // of what is in buf
+	lines   int // before buf
+	plainTo int // from pos to here there is no <, if it is behind pos
 
 	text    []byte
 	name    []byte // with its prefix
@@ -63,6 +64,7 @@ func (l *lexer) fill() bool {
 		l.lines += bytes.Count(l.buf[:l.tok], []byte{'\n'})
 		l.end = copy(l.buf, l.buf[l.tok:l.end])
 		l.pos -= l.tok
+		l.plainTo -= l.tok
 		l.tok = 0
 	}
 	if l.end == len(l.buf) {
@@ -140,10 +142,12 @@ func (l *lexer) scan() token {
 
 // plain takes text up to markup, or to the end of the window.
 func (l *lexer) plain() bool {
-	text := l.buf[l.pos:l.end]
-	if i := bytes.IndexByte(text, '<'); i >= 0 {
-		text = text[:i]
+	from := max(l.pos, l.plainTo) // what was looked through before an & is not looked through again behind it
+	l.plainTo = l.end
+	if i := bytes.IndexByte(l.buf[from:l.end], '<'); i >= 0 {
+		l.plainTo = from + i
 	}
+	text := l.buf[l.pos:l.plainTo]
 	if i := bytes.IndexByte(text, '&'); i >= 0 {
 		text = text[:i]
 	}

@@ -53,17 +53,19 @@ type Reader struct {
 
 	open  []byte // the names of the elements that have begun, one after the other
 	ends  []int  // where in open each of them ends
+	local []int  // and where its name without prefix begins
 	close int    // how many of them end here, with no end tag of their own left to come
 	quiet bool   // what is being read is left out, with a warning that has been given
 
 	bound []binding
 	own   bool // whether names without a prefix are the report's
 
-	buf   []byte // of the value, where it does not stand as it is in the document
-	name  []byte // of the element that the value is of
-	stray []byte // text between elements
-	full  bool   // whether there is more of it than is kept
-	ext   []byte // of the extension being read
+	partly bool   // whether something of the last value was left out
+	buf    []byte // of the value, where it does not stand as it is in the document
+	name   []byte // of the element that the value is of
+	stray  []byte // text between elements
+	full   bool   // whether there is more of it than is kept
+	ext    []byte // of the extension being read
 
 	feedback Feedback
 	begun    bool // the feedback element has
@@ -86,7 +88,7 @@ func NewReader(src io.Reader, o Options) *Reader {
 func (r *Reader) Reset(src io.Reader) {
 	*r = Reader{
 		src: src, lex: r.lex, opt: r.opt, str: r.str, own: true,
-		open: r.open[:0], ends: r.ends[:0], bound: r.bound[:0],
+		open: r.open[:0], ends: r.ends[:0], local: r.local[:0], bound: r.bound[:0],
 		buf: r.buf[:0], name: r.name[:0], stray: r.stray[:0], ext: r.ext[:0],
 	}
 }

@@ -13,6 +13,7 @@ import (
 // next token.
 func (r *Reader) text(where string) []byte {
 	l := &r.lex
+	r.partly = false
 	if l.empty {
 		return nil
 	}
@@ -44,6 +45,7 @@ func (r *Reader) gather(where string) []byte {
 	var had odd
 	defer func() {
 		r.buf = v[:0]
+		r.partly = had.control || had.long
 		if had.invalid {
 			r.warn(wInvalid, where, "")
 		}
@@ -68,7 +70,9 @@ func (r *Reader) gather(where string) []byte {
 				v, piece = append(v, '\r'), nil
 			}
 		case tokenStray:
-			r.warn(wCharacter, where, string(l.text))
+			if !had.long {
+				r.warn(wCharacter, where, string(l.text))
+			}
 			piece = l.text
 		case tokenStart:
 			if e, _ := lookup(l.local()); e != unknown {
@@ -76,7 +80,9 @@ func (r *Reader) gather(where string) []byte {
 				l.unread()
 				return v
 			}
-			r.warn(wMarkup, where, shown(l.raw()))
+			if !had.long {
+				r.warn(wMarkup, where, shown(l.raw()))
+			}
 			piece = l.raw()
 		case tokenEnd:
 			if string(l.name) == string(r.name) {
@@ -87,7 +93,9 @@ func (r *Reader) gather(where string) []byte {
 				l.unread()
 				return v
 			}
-			r.warn(wMarkup, where, shown(l.raw()))
+			if !had.long {
+				r.warn(wMarkup, where, shown(l.raw()))
+			}
 			piece = l.raw()
 		}
 		if had.long {
@@ -123,6 +131,10 @@ func (r *Reader) string(where string) string { return r.str.string(r.text(where)
 // word reads one of a vocabulary. Any other value is kept as it came, even with capitals: it is not ours to say what it means.
 func (r *Reader) word(where string, v vocabulary) string {
 	b := r.text(where)
+	if r.partly && len(b) > 0 { // what is left of it may look like another word
+		r.warn(wWord, where, string(b))
+		return string(b) + "\ufffd"
+	}
 	if w := v(b); w != "" {
 		return w
 	}

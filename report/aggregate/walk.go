@@ -93,7 +93,7 @@ var depths = [elements]int{reportMetadata: 1, policyPublished: 1, record: 1, row
 // resume ends whatever has not ended, and should have before the element whose start tag has just been found. It is then found again.
 func (r *Reader) resume(e element) bool {
 	depth := depths[e]
-	if depth == 0 || len(r.ends) <= depth || depth == 2 && string(localName(r.opened(1))) != names[record] {
+	if depth == 0 || len(r.ends) <= depth || depth == 2 && string(r.openedLocal(1)) != names[record] {
 		return false
 	}
 	quiet := r.quiet
@@ -127,12 +127,16 @@ func (r *Reader) opened(i int) []byte {
 	return r.open[from:r.ends[i]]
 }
 
+// openedLocal is the same without prefix. It is not searched for: an end tag is compared with the names of all that has begun.
+func (r *Reader) openedLocal(i int) []byte { return r.open[r.local[i]:r.ends[i]] }
+
 // enter begins to read the element whose start tag has just been found.
 func (r *Reader) enter() {
 	if len(r.ends) == maxDepth {
 		r.fail(fmt.Errorf("%w: %d", ErrTooDeep, maxDepth))
 		return
 	}
+	r.local = append(r.local, len(r.open)+r.lex.colon)
 	r.open = append(r.open, r.lex.name...)
 	r.ends = append(r.ends, len(r.open))
 	if r.lex.empty {
@@ -143,6 +147,7 @@ func (r *Reader) enter() {
 // leave ends the element that is being read.
 func (r *Reader) leave() {
 	r.ends = r.ends[:len(r.ends)-1]
+	r.local = r.local[:len(r.ends)]
 	n := 0
 	if len(r.ends) > 0 {
 		n = r.ends[len(r.ends)-1]
@@ -157,8 +162,8 @@ func (r *Reader) mismatch() {
 		r.warn(wEndTag, "", shown(r.lex.name))
 		return
 	}
-	if top := r.top(); string(localName(top)) != string(r.lex.local()) {
-		r.warn(wUnclosed, shown(top), "")
+	if string(r.openedLocal(len(r.ends)-1)) != string(r.lex.local()) {
+		r.warn(wUnclosed, shown(r.top()), "")
 	}
 	r.close = len(r.ends) - i
 }
@@ -166,14 +171,12 @@ func (r *Reader) mismatch() {
 // isOpen gives the place among the elements that have begun of the innermost that the end tag just scanned can end, or -1.
 func (r *Reader) isOpen() int {
 	for i := len(r.ends) - 1; i >= 0; i-- {
-		if string(localName(r.opened(i))) == string(r.lex.local()) {
+		if string(r.openedLocal(i)) == string(r.lex.local()) {
 			return i
 		}
 	}
 	return -1
 }
-
-func localName(name []byte) []byte { return name[bytes.LastIndexByte(name, ':')+1:] }
 
 // skip passes over the element whose start tag has just been found.
 func (r *Reader) skip() {

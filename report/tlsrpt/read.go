@@ -71,6 +71,8 @@ type reader struct {
 	o        Options
 	report   *Report
 	failures int // kept
+	kept     int // bytes of strings
+	full     bool
 }
 
 func (r *reader) warn(format string, args ...any) {

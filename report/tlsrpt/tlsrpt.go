@@ -58,6 +58,7 @@ type Failure struct {
 type Options struct {
 	Bytes     int64 // of JSON: 64 MiB if zero
 	TextBytes int   // of one string: 4 KiB if zero
+	Kept      int   // bytes of all strings that are kept: 2 MiB if zero; long ones beyond are left out
 	Values    int   // of one list of strings: 100 if zero
 	Policies  int   // 1,000 if zero
 	Failures  int   // in all: 10,000 if zero; the rest is counted, not kept
@@ -72,7 +73,7 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		n   *int
 		def int
-	}{{&o.TextBytes, 4 << 10}, {&o.Values, 100}, {&o.Policies, 1000}, {&o.Failures, 10000}, {&o.Warnings, 100}, {&o.Depth, 20}} {
+	}{{&o.TextBytes, 4 << 10}, {&o.Kept, 2 << 20}, {&o.Values, 100}, {&o.Policies, 1000}, {&o.Failures, 10000}, {&o.Warnings, 100}, {&o.Depth, 20}} {
 		if *d.n <= 0 {
 			*d.n = d.def
 		}

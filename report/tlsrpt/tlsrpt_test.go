@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -235,6 +236,27 @@ func TestNoSizeGoesBeyondTheLimits(t *testing.T) {
 		if name == "failures" && (len(r.Policies[0].Failures) != 7 || r.Warnings == nil) {
 			t.Errorf("%d failures", len(r.Policies[0].Failures))
 		}
+	}
+}
+
+// Bounds of each thing are not enough where there may be many of each.
+func TestAllThatIsKeptOfAReportIsBounded(t *testing.T) {
+	texts := strings.Repeat(`"`+strings.Repeat("x", 4000)+`",`, 90)
+	policy := `{"policy":{"policy-type":"sts","policy-domain":"a.example","policy-string":[` + texts + `],"mx-host":[` + texts + `]},` +
+		`"failure-details":[{"result-type":"certificate-expired","failed-session-count":1,"additional-information":"` + strings.Repeat("x", 4000) + `"}]},`
+	r, err := Read(strings.NewReader(`{"policies":[`+strings.Repeat(policy, 8)+`]}`), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for _, p := range r.Policies {
+		kept += len(strings.Join(p.Strings, "")) + len(strings.Join(p.MXHosts, "")) + len(p.Failures[0].AdditionalInformation)
+		if p.Domain != "a.example" || p.Type != "sts" || p.Failures[0].ResultType != "certificate-expired" || p.Failures[0].Sessions != 1 {
+			t.Fatalf("what counts was left out: %+v", p)
+		}
+	}
+	if warned := fmt.Sprint(r.Warnings); kept > 2<<20 || kept < 1<<20 || !strings.Contains(warned, "more than 2097152 bytes of text") {
+		t.Errorf("%d bytes are kept; %s", kept, warned)
 	}
 }
 

@@ -33,11 +33,25 @@ func (r *reader) string1(place, name string) (string, error) {
 	case r.cut:
 		r.warn("%s: %s has more than %d bytes: the rest is left out", place, name, r.o.TextBytes)
 	}
-	return r.fit(text), nil
+	return r.fit(text, short), nil
 }
 
-// fit makes text fit to keep.
-func (r *reader) fit(text string) string { return clip(clean(strings.TrimSpace(text)), r.o.TextBytes) }
+// short is the length of what is kept whatever room there is: of domains and words, without which the sessions would be another's.
+const short = 100
+
+// fit makes text fit to keep, as long as there is room for it, or it is no longer than so much.
+func (r *reader) fit(text string, always int) string {
+	text = clip(clean(strings.TrimSpace(text)), r.o.TextBytes)
+	if len(text) > r.o.Kept-r.kept && len(text) > always {
+		if !r.full {
+			r.full = true
+			r.warn("the report has more than %d bytes of text: the rest is left out", r.o.Kept)
+		}
+		return ""
+	}
+	r.kept += len(text)
+	return text
+}
 
 // strings takes a list of strings. An object in it is kept as JSON, which some put there.
 func (r *reader) strings(place, name string) ([]string, error) {
@@ -69,7 +83,7 @@ func (r *reader) strings(place, name string) ([]string, error) {
 			}
 		}
 		for line := range strings.Lines(text) {
-			if line = r.fit(line); line == "" {
+			if line = r.fit(line, 0); line == "" {
 				continue
 			}
 			if len(list) == r.o.Values {

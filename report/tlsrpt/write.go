@@ -71,8 +71,7 @@ func (r *Report) Check() error {
 	need(len(r.Policies) > 0, "no policies")
 	for i, p := range r.Policies {
 		need(slices.Contains(policyTypes, p.Type), "policy %d: policy-type %.40q is not known", i+1, p.Type)
-		_, err := dns.ToASCII(p.Domain)
-		need(err == nil, "policy %d: %.100q is no domain", i+1, p.Domain)
+		need(isMailDomain(p.Domain), "policy %d: %.100q is no domain", i+1, p.Domain)
 		need(p.Successful >= 0 && p.Failed >= 0, "policy %d: a negative count", i+1)
 		for k, f := range p.Failures {
 			need(slices.Contains(resultTypes, f.ResultType), "policy %d, failure %d: result-type %.40q is not known", i+1, k+1, f.ResultType)
@@ -158,6 +157,14 @@ func (r *Report) Filename(submitter, unique string) string {
 
 func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+}
+
+// isMailDomain tells whether a domain in its canonical form can be one that mail goes to: DNS allows any character in a name.
+func isMailDomain(domain string) bool {
+	canonical, err := dns.ToASCII(domain)
+	return err == nil && canonical == domain && !strings.ContainsFunc(domain, func(c rune) bool {
+		return c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z')
+	})
 }
 
 // domain is the domain that the report is for.

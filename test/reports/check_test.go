@@ -258,6 +258,13 @@ func (w *world) checkPlaces(t *testing.T, s *scene) {
 	}
 	same("the Maildir's .Done", bare(maildir(filepath.Join(s.mail, ".Done"))), w.names(byMaildir, false))
 	same("the Maildir's .Bad", bare(maildir(filepath.Join(s.mail, ".Bad"))), w.names(byMaildir, true))
+	var why []string
+	for _, name := range files(filepath.Join(s.mail, ".Bad")) {
+		if name, ok := strings.CutSuffix(name, ".reason.txt"); ok {
+			why = append(why, name)
+		}
+	}
+	same("the reasons in the Maildir's .Bad", why, w.names(byMaildir, true))
 	if got, want := len(s.imap.mails("Gatepost-Done")), len(w.names(byIMAP, false)); got != want {
 		t.Errorf("%d messages are in Gatepost-Done, want %d", got, want)
 	}

@@ -439,3 +439,28 @@ func TestOptionsThatAreWrongAreNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsBadHasOneReasonThoughAProgramWasKilledBetweenTheReasonAndTheMove(t *testing.T) {
+	for _, left := range []string{"", "%s\n2026-11-25T00:00:00Z\nit is no report\n"} {
+		dir := t.TempDir()
+		in, bad := filepath.Join(dir, "in"), filepath.Join(dir, "bad")
+		path := filepath.Join(in, "a.xml")
+		write(t, path, "bad")
+		write(t, filepath.Join(in, "b.xml"), "bad too")
+		if left != "" {
+			left = fmt.Sprintf(left, path)
+		}
+		write(t, filepath.Join(bad, "a.xml.reason.txt"), left)
+		write(t, filepath.Join(bad, "b.xml.reason.txt"), "/another/b.xml\n\n\n") // not ours to replace
+		im := &inboxtest.Importer{Decide: func(intake.Item, []byte) (intake.Outcome, bool) {
+			return intake.Outcome{Refused: []string{"it is no report"}}, true
+		}}
+		if err := input(t, Options{Paths: []string{in}, After: Move, Done: filepath.Join(dir, "done"), Bad: bad}).Once(t.Context(), im); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"a.xml", "a.xml.reason.txt", "b-2.xml", "b-2.xml.reason.txt", "b.xml.reason.txt"}
+		if got := names(t, bad); !slices.Equal(got, want) {
+			t.Errorf("after a reason %q: %q, want %q", left, got, want)
+		}
+	}
+}

@@ -119,28 +119,48 @@ func (in *Input) moveBad(d disposal) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	name, err := freeName(dir, name, ".reason.txt")
+	name, err := freeName(dir, name, func(name string) bool { return in.mayWriteReason(filepath.Join(dir, name+reasonEnd), d.file) })
 	if err != nil {
 		return err
 	}
-	reason := filepath.Join(dir, name+".reason.txt")
+	reason := filepath.Join(dir, name+reasonEnd)
 	text := fmt.Sprintf("%s\n%s\n%s\n", d.file.path, time.Now().UTC().Format(time.RFC3339), d.reason)
 	if err := os.WriteFile(reason, []byte(text), 0o600); err != nil {
 		return err
 	}
+	arrived := func() bool { return !gone(filepath.Join(dir, name)) }
 	if d.file.maildir != "" {
 		err = moveMail(d.file, in.o.Bad)
+		arrived = func() bool {
+			there, _ := filepath.Glob(filepath.Join(dir, "cur", globbed.Replace(name)+"*"))
+			return len(there) > 0
+		}
 	} else {
 		_, err = moveFile(d.file.path, dir, name)
 	}
-	if err != nil {
+	if err != nil && !arrived() { // otherwise another node was faster, and the reason is that of its file too
 		os.Remove(reason)
 	}
 	return err
 }
 
-// freeName finds a name that is not taken in dir, nor with more at its end.
-func freeName(dir, name, more string) (string, error) {
+const reasonEnd = ".reason.txt"
+
+var globbed = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+
+// mayWriteReason tells whether a reason may be written to a path: there is none, or one of the same file, which a program wrote that was
+// killed before it moved the file, or another node that is about to.
+func (in *Input) mayWriteReason(path string, f file) bool {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	was, _, _ := strings.Cut(string(text), "\n")
+	return was == "" || was == f.path || f.maildir != "" && baseName(filepath.Base(was)) == baseName(filepath.Base(f.path))
+}
+
+// freeName finds a name that is not taken in dir, and that suits.
+func freeName(dir, name string, suits func(name string) bool) (string, error) {
 	base, end := name, ""
 	if i := strings.Index(name, "."); i > 0 {
 		base, end = name[:i], name[i:]
@@ -150,7 +170,7 @@ func freeName(dir, name, more string) (string, error) {
 		if i > 1 {
 			try = fmt.Sprintf("%s-%d%s", base, i, end)
 		}
-		if gone(filepath.Join(dir, try)) && (more == "" || gone(filepath.Join(dir, try+more))) {
+		if gone(filepath.Join(dir, try)) && (suits == nil || suits(try)) {
 			return try, nil
 		}
 	}
@@ -163,7 +183,7 @@ func moveFile(path, dir, name string) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	name, err := freeName(dir, name, "")
+	name, err := freeName(dir, name, nil)
 	if err != nil {
 		return "", err
 	}

@@ -170,6 +170,17 @@ func TestLineThatIsTooLongIsRefused(t *testing.T) {
 	}
 }
 
+// Each connection may have a header in memory.
+func TestHeaderThatIsTooLargeIsRefused(t *testing.T) {
+	b := setUp(t, "", Options{})
+	c := b.greeted(t)
+	c.envelope(b.to("example.com"))
+	c.say(strings.Repeat("X-Field: "+strings.Repeat("x", 900)+"\r\n", 400)+report("1")+".\r\n", "554 5.6.0 the header is too large")
+	if n := b.store.count(); n != 0 {
+		t.Errorf("%d are stored", n)
+	}
+}
+
 func TestSlowClientsAreCutOff(t *testing.T) {
 	b := setUp(t, "", Options{Timeout: 300 * time.Millisecond, Patience: time.Second, MinRate: 1 << 20})
 	trickle := func(c *client, text string) time.Duration {

@@ -20,6 +20,9 @@ import (
 // maxReceived bounds the hosts that a message has passed (RFC 5321 6.3).
 const maxReceived = 100
 
+// maxHeader bounds the header of a message: each connection may have one in memory.
+const maxHeader = 256 << 10
+
 // take stores a message, and gives the reply to it.
 func (s *session) take(r io.Reader, e envelope) error {
 	kept := spool.New(s.r.o.SpoolDir, s.r.o.MemoryBytes)
@@ -93,7 +96,7 @@ func (s *session) examine(r io.Reader, e envelope) (intake.Sender, error) {
 	if !s.conn.relay {
 		sender.IP = s.conn.ip.String()
 	}
-	m, err := message.Read(r, message.Limits{})
+	m, err := message.Read(r, message.Limits{HeaderBytes: maxHeader})
 	var tooLarge *message.LimitError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -48,11 +48,11 @@ func leases(t *testing.T, place Place) {
 }
 
 func leaseRace(t *testing.T, place Place) {
+	nodes := []store.Store{place(t), place(t), place(t)}
 	for round := range 5 {
 		var held atomic.Int64
 		var all sync.WaitGroup
-		for i := range 4 {
-			s := place(t)
+		for i, s := range nodes {
 			all.Go(func() {
 				got, err := s.Lease(t.Context(), fmt.Sprintf("round %d", round), fmt.Sprintf("node %d", i), time.Hour)
 				if err != nil {

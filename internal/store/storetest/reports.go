@@ -122,22 +122,6 @@ func reportOnce(t *testing.T, open Place) {
 	if len(raws) != 2 || raws[0].Times != 3 || raws[1].Times != 2 || raws[1].Reports != 1 {
 		t.Errorf("got %+v", raws)
 	}
-	hash := fmt.Sprintf("%x", raws[1].Hash)
-	for _, f := range []store.RawFilter{{Hash: hash}, {Hash: hash[:7]}, {Hash: strings.ToUpper(hash[:10]), Report: 1}} {
-		if got := every(t, s.Raws(t.Context(), f)); len(got) != 1 || got[0].ID != raws[1].ID {
-			t.Errorf("%+v: got %+v", f, got)
-		}
-	}
-	for _, hash := range []string{"xyz", hash + "0"} {
-		for _, err := range s.Raws(t.Context(), store.RawFilter{Hash: hash}) {
-			if !errors.Is(err, store.ErrNotHash) {
-				t.Errorf("%q: got %v", hash, err)
-			}
-		}
-	}
-	if got := reports(t, s, store.ReportFilter{Raw: raws[1].ID}); len(got) != 1 || len(every(t, s.Raws(t.Context(), store.RawFilter{Report: got[0].ID}))) != 2 {
-		t.Errorf("in the second: got %+v", got)
-	}
 	info, err := s.Report(t.Context(), reports(t, s, store.ReportFilter{})[0].ID)
 	if err != nil || !slices.Equal(info.Raws, []store.Hash{raw("one").Hash, raw("another wrapping").Hash}) {
 		t.Errorf("got %+v, %v", info, err)
@@ -180,9 +164,6 @@ func reportConflict(t *testing.T, open Place) {
 	}
 	if got := ids(reports(t, s, store.ReportFilter{Conflicting: true})); got != "1 1" {
 		t.Errorf("marked are %q, want both", got)
-	}
-	if got := ids(reports(t, s, store.ReportFilter{Same: reports(t, s, store.ReportFilter{Conflicting: true})[0].ID})); got != "1 1" {
-		t.Errorf("the same are %q, want both", got)
 	}
 	if n := messages(t, s, store.Question{}); n != 12 {
 		t.Errorf("%d messages, want both counted: 12", n)
@@ -338,7 +319,7 @@ func reportDay(t *testing.T, open Place) {
 		{"2026-11-22 17:00:00", "2026-11-23 17:00:00", "2026-11-23"},
 		{"2026-11-22 00:00:00", "2026-11-22 00:00:00", "2026-11-22"},
 		{"2026-11-01 00:00:00", "2026-11-21 00:00:00", "2026-11-11"},
-		{"2026-11-20 00:00:00", "2027-11-20 00:00:00", "2026-11-24"}, // not after it came
+		{"2026-11-20 00:00:00", "2826-11-20 00:00:00", "2026-11-24"}, // not in the future
 		{"1971-01-01 00:00:00", "1971-01-02 00:00:00", "2010-01-01"},
 		{"2026-11-22 12:00:00", "2026-11-20 00:00:00", "2026-11-22"}, // the wrong way round
 	} {
