@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,10 +49,10 @@ func reportsAddressCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.config, "config", defaultConfig, "the configuration `FILE` of the gate")
-	f.StringVar(&o.host, "host", "", "the `HOST` that takes the reports (default authserv_id of the configuration)")
-	f.StringVar(&o.prefix, "prefix", "", "what addresses begin with (default rua)")
-	f.StringVar(&o.separator, "separator", "", "what stands before the token, one `CHARACTER` of + - _ . = (default +)")
-	f.StringVar(&o.secret, "secret", "", "the `FILE` with the secret (default report-addresses.secret in the state\ndirectory)")
+	f.StringVar(&o.host, "host", "", "the `HOST` that takes the reports (default as configured)")
+	f.StringVar(&o.prefix, "prefix", "", "what addresses begin with (default as configured)")
+	f.StringVar(&o.separator, "separator", "", "what stands before the token, one `CHARACTER` of + - _ . = (default as\nconfigured)")
+	f.StringVar(&o.secret, "secret", "", "the `FILE` with the secret (default as configured)")
 	f.BoolVar(&o.rotate, "rotate", false, "make a new secret, and with it new addresses")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return runReportsAddress(cmd, &o, args) }
 	return cmd
@@ -76,14 +75,13 @@ func runReportsAddress(cmd *cobra.Command, o *addressFlags, domains []string) er
 	if o.rotate {
 		open = address.Rotate
 	}
-	options := address.Options{
-		Host: cmp.Or(o.host, file.AuthservID), Prefix: o.prefix, Separator: o.separator, Domains: domains,
-		Secrets: make([]address.Secret, 1), // until everything else is known to be good
-	}
+	options := file.ReportAddresses(domains, make([]address.Secret, 1)) // until everything else is known to be good
+	options.Host, options.Prefix = cmp.Or(o.host, options.Host), cmp.Or(o.prefix, options.Prefix)
+	options.Separator = cmp.Or(o.separator, options.Separator)
 	if _, err := address.New(options); err != nil {
 		return usageError(cmd, "%v", err)
 	}
-	if options.Secrets, err = open(cmp.Or(o.secret, filepath.Join(file.StateDir, address.SecretFile))); err != nil {
+	if options.Secrets, err = open(cmp.Or(o.secret, file.ReportSecret())); err != nil {
 		return err
 	}
 	book, err := address.New(options)

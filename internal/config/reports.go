@@ -141,6 +141,14 @@ func (c *Config) ReportHost() string {
 	return c.AuthservID
 }
 
+// ReportAddresses says what the addresses look like that reports about some domains are sent to.
+func (c *Config) ReportAddresses(domains []string, secrets []address.Secret) address.Options {
+	a := &c.Reports.Address
+	return address.Options{
+		Host: c.ReportHost(), Prefix: a.Prefix, Separator: a.Separator, Secrets: secrets, Domains: domains, Plain: a.Plain,
+	}
+}
+
 // ReportSecret is the file that report addresses are made with.
 func (c *Config) ReportSecret() string {
 	if c.Reports.Address.Secret != "" {

@@ -71,13 +71,12 @@ func Asker(o Options) (*insight.Asker, error) {
 
 // reportAddress gives the address that reports of a domain are to be sent to, where there are such addresses. Secrets are not made here.
 func reportAddress(c *config.Config) func(string) string {
-	r := &c.Reports.Address
 	book := func(domain string) (*address.Book, error) {
 		secrets, err := address.ReadSecrets(c.ReportSecret())
 		if err != nil {
 			return nil, err
 		}
-		return address.New(address.Options{Host: c.ReportHost(), Prefix: r.Prefix, Separator: r.Separator, Domains: []string{domain}, Secrets: secrets})
+		return address.New(c.ReportAddresses([]string{domain}, secrets))
 	}
 	return func(domain string) string {
 		if len(c.Reports.SMTP.Listen)+len(c.Reports.SMTP.LMTP) == 0 {

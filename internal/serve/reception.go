@@ -48,7 +48,7 @@ func (s *state) openInputs() (key string, err error) {
 	if s.inputs, key, err = inputs(&s.config.Reports, s.log); err != nil {
 		return key, err
 	}
-	if _, err := address.New(s.addresses([]address.Secret{{}})); err != nil {
+	if _, err := address.New(s.config.ReportAddresses(s.config.Reports.Domains, []address.Secret{{}})); err != nil {
 		var option *address.OptionError
 		if errors.As(err, &option) && option.Field == "domains" {
 			return "reports.domains", fmt.Errorf("reports.%w", err)
@@ -64,14 +64,6 @@ func (s *state) openInputs() (key string, err error) {
 		}
 	}
 	return "", nil
-}
-
-func (s *state) addresses(secrets []address.Secret) address.Options {
-	a := s.config.Reports.Address
-	return address.Options{
-		Host: s.config.ReportHost(), Prefix: a.Prefix, Separator: a.Separator, Secrets: secrets, Domains: s.config.Reports.Domains,
-		Plain: a.Plain,
-	}
 }
 
 // newReception prepares what takes reports in. Nothing runs yet.
@@ -114,7 +106,7 @@ func (s *state) receiver(importer *intake.Importer) (*receiver.Receiver, error) 
 	if err != nil {
 		return nil, err
 	}
-	book, err := address.New(s.addresses(secrets))
+	book, err := address.New(s.config.ReportAddresses(s.config.Reports.Domains, secrets))
 	if err != nil {
 		return nil, err
 	}
