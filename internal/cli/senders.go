@@ -46,7 +46,7 @@ func sendersCommand() *cobra.Command {
 	f.StringVar(&o.domain, "domain", "", "print the records for this `DOMAIN`")
 	f.StringArrayVar(&o.networks, "mmdb", nil, "a `FILE` that tells networks and countries, in MaxMind's format; may be repeated")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		table, err := o.table()
+		table, err := senders.Load(o.file)
 		if err != nil {
 			return err
 		}
@@ -66,13 +66,6 @@ func sendersCommand() *cobra.Command {
 type sendersFlags struct {
 	file, domain string
 	networks     []string
-}
-
-func (o *sendersFlags) table() (*senders.Table, error) {
-	if o.file == "" {
-		return senders.Known(), nil
-	}
-	return senders.Load(o.file)
 }
 
 // listSenders prints the table, a service a line.

@@ -53,12 +53,9 @@ func Asker(o Options) (*insight.Asker, error) {
 	c := o.Config
 	a := &insight.Asker{Store: o.Store, Table: o.Table, DNS: o.DNS, Method: c.DMARC.Method, Verified: c.Reports.VerifiedOnly, Rua: reportAddress(c)}
 	if a.Table == nil {
-		a.Table = senders.Known()
-		if c.Reports.Senders != "" {
-			var err error
-			if a.Table, err = senders.Load(c.Reports.Senders); err != nil {
-				return nil, fmt.Errorf("reports.senders: %w", err)
-			}
+		var err error
+		if a.Table, err = senders.Load(c.Reports.Senders); err != nil {
+			return nil, fmt.Errorf("reports.senders: %w", err)
 		}
 	}
 	for _, n := range c.OwnNetworks {

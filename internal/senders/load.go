@@ -67,9 +67,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 var errNoFile = errors.New("not a file")
 
-// Load reads an administrator's own file on top of the table. A service with an id of ours changes ours, key by key; any other is
+// Load reads an administrator's own file on top of the table; without one, the table is that which comes with Gatepost. A service with an id of ours changes ours, key by key; any other is
 // added. What it is recognised by goes before what ours are. The error is an [*Error], or that of reading the file.
 func Load(path string) (*Table, error) {
+	if path == "" {
+		return Known(), nil
+	}
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() { // a folder, or a pipe that nobody writes to
 		err = &os.PathError{Op: "read", Path: path, Err: errNoFile}

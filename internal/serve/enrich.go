@@ -17,13 +17,15 @@ const (
 	enrichPut    = 5 * time.Second     // until they are in the store, when the time is up
 )
 
-// openSenders reads the table of services, and opens the files that tell networks.
+// openSenders reads the table of services, and opens the files that tell networks. A gate that has no use for them does without: they
+// take time at the start, and memory.
 func (s *state) openSenders() (key string, err error) {
-	table := senders.Known()
-	if path := s.config.Reports.Senders; path != "" {
-		if table, err = senders.Load(path); err != nil {
-			return "reports.senders", fmt.Errorf("reports.senders: %w", err)
-		}
+	if !hasJobs(s.config) && s.config.Reports.Senders == "" && len(s.config.Reports.Networks) == 0 {
+		return "", nil
+	}
+	table, err := senders.Load(s.config.Reports.Senders)
+	if err != nil {
+		return "reports.senders", fmt.Errorf("reports.senders: %w", err)
 	}
 	var networks *senders.Networks
 	if paths := s.config.Reports.Networks; len(paths) > 0 {
@@ -40,6 +42,10 @@ func (s *state) openSenders() (key string, err error) {
 func (s *Server) enrich(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, enrichTime)
 	defer cancel()
+	enricher := s.state().enricher
+	if enricher == nil { // a reload ends the jobs, and this one with them
+		return nil
+	}
 	for ctx.Err() == nil {
 		now := time.Now()
 		ips, err := s.back.memory.store.kept.AddressesBefore(ctx, now.Add(-enrichAge), enrichAtOnce)
@@ -47,7 +53,7 @@ func (s *Server) enrich(ctx context.Context) error {
 			return err
 		}
 		var all []store.Address
-		for _, a := range s.state().enricher.Look(ctx, ips) {
+		for _, a := range enricher.Look(ctx, ips) {
 			if a.Again && ctx.Err() != nil {
 				continue // the time was up; DNS may be well
 			}
