@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/digest"
 	"github.com/gatepost-mail/gatepost/internal/letters"
@@ -51,10 +49,7 @@ func openDesk(cmd *cobra.Command, o *storeFlags) (*desk, error) {
 		return nil, err
 	}
 	flags := commonFlags(cmd)
-	if len(flags.Resolvers) == 0 && flags.Zone == "" {
-		flags.Resolvers, flags.Zone = c.Resolver.Servers, c.Resolver.Zone
-	}
-	resolver, err := flags.resolver()
+	resolver, err := flags.resolverOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -68,19 +63,6 @@ func openDesk(cmd *cobra.Command, o *storeFlags) (*desk, error) {
 		return nil, err
 	}
 	return &desk{config: c, store: s, letters: l}, nil
-}
-
-// A patient resolver waits no longer than that for an answer.
-type patient struct {
-	dns.Resolver
-	most time.Duration
-}
-
-// Lookup implements [dns.Resolver].
-func (p patient) Lookup(ctx context.Context, name string, typ dns.Type) (dns.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.most)
-	defer cancel()
-	return p.Resolver.Lookup(ctx, name, typ)
 }
 
 // letterPeriod reads --period: the last that was due, or one by its name.

@@ -64,10 +64,7 @@ func runReportsAddress(cmd *cobra.Command, o *addressFlags, domains []string) er
 	if err != nil {
 		return err
 	}
-	if len(c.Resolvers) == 0 && c.Zone == "" {
-		c.Resolvers, c.Zone = file.Resolver.Servers, file.Resolver.Zone
-	}
-	resolver, err := c.resolver()
+	resolver, err := c.resolverOf(file)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -12,7 +11,9 @@ import (
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/insight"
+	"github.com/gatepost-mail/gatepost/internal/letters"
 	"github.com/gatepost-mail/gatepost/internal/senders"
+	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
 const sourcesHelp = `Show who sends mail in the name of a domain, as the reports in the store have
@@ -120,7 +121,7 @@ func runSourcesList(cmd *cobra.Command, name string, o *sourcesFlags) error {
 }
 
 // asker is who asks, as the configuration says.
-func (o *sourcesFlags) asker(cmd *cobra.Command, s insight.Store) (*insight.Asker, error) {
+func (o *sourcesFlags) asker(cmd *cobra.Command, s store.Store) (*insight.Asker, error) {
 	file, err := configured(cmd, o.store.config)
 	if err != nil && o.store.store == "" {
 		return nil, err
@@ -129,40 +130,11 @@ func (o *sourcesFlags) asker(cmd *cobra.Command, s insight.Store) (*insight.Aske
 		file = config.Default()
 	}
 	c := commonFlags(cmd)
-	if len(c.Resolvers) == 0 && c.Zone == "" {
-		c.Resolvers, c.Zone = file.Resolver.Servers, file.Resolver.Zone
-	}
-	resolver, err := c.resolver()
+	resolver, err := c.resolverOf(file)
 	if err != nil {
 		return nil, err
 	}
-	table := senders.Known()
-	if file.Reports.Senders != "" {
-		if table, err = senders.Load(file.Reports.Senders); err != nil {
-			return nil, err
-		}
-	}
-	return &insight.Asker{
-		Store: s, Table: table, DNS: within(resolver, c.Timeout), Method: file.DMARC.Method, Networks: file.OwnNetworks,
-		Verified: file.Reports.VerifiedOnly,
-	}, nil
-}
-
-// within is a resolver that is asked for no longer than so much time in all: what it did not tell by then is not known.
-func within(r dns.Resolver, d time.Duration) dns.Resolver {
-	return timed{r, time.Now().Add(d)}
-}
-
-type timed struct {
-	r   dns.Resolver
-	end time.Time
-}
-
-// Lookup implements [dns.Resolver].
-func (t timed) Lookup(ctx context.Context, name string, typ dns.Type) (dns.Answer, error) {
-	ctx, cancel := context.WithDeadline(ctx, t.end)
-	defer cancel()
-	return t.r.Lookup(ctx, name, typ)
+	return letters.Asker(letters.Options{Config: file, Store: s, DNS: patient{resolver, c.Timeout}})
 }
 
 var classes = []senders.Kind{senders.Misconfigured, senders.Passing, senders.Forwarded, senders.Unclear, senders.Abuse}
