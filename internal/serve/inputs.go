@@ -15,6 +15,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/inbox/gmail"
 	"github.com/gatepost-mail/gatepost/internal/inbox/graph"
 	"github.com/gatepost-mail/gatepost/internal/inbox/imap"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // inputs makes of the configuration what fetches reports. Nothing is reached for yet. The key of a value that cannot be is named as in the
@@ -95,7 +96,7 @@ var keyOf = map[string]string{"Address": "server", "MaxSize": "max_bytes", "Base
 
 // inFile says in the file's words what an input says of its options.
 func inFile(kind string, i int, err error) (key string, _ error) {
-	var wrong *inbox.FieldError
+	var wrong *option.Error
 	if !errors.As(err, &wrong) {
 		return fmt.Sprintf("reports.%s[%d]", kind, i), fmt.Errorf("reports.%s: %w", kind, err)
 	}
@@ -108,7 +109,7 @@ func inFile(kind string, i int, err error) (key string, _ error) {
 		path = append(path, word)
 	}
 	name := strings.Join(path, ".")
-	return fmt.Sprintf("reports.%s[%d].%s", kind, i, name), fmt.Errorf("reports.%s.%s: %w", kind, name, wrong.Problem)
+	return fmt.Sprintf("reports.%s[%d].%s", kind, i, name), fmt.Errorf("reports.%s.%s: %w", kind, name, wrong.Err)
 }
 
 // snake writes PasswordFile as password_file, and CAFile as ca_file.

@@ -19,6 +19,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/inbox/upload"
 	"github.com/gatepost-mail/gatepost/internal/intake"
 	"github.com/gatepost-mail/gatepost/internal/listen"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // A reception takes in reports, by the ways that one configuration names, and does the jobs that they bring.
@@ -49,7 +50,7 @@ func (s *state) openInputs() (key string, err error) {
 		return key, err
 	}
 	if _, err := address.New(s.config.ReportAddresses(s.config.Reports.Domains, []address.Secret{{}})); err != nil {
-		var option *address.OptionError
+		var option *option.Error
 		if errors.As(err, &option) && option.Field == "domains" {
 			return "reports.domains", fmt.Errorf("reports.%w", err)
 		}

@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // Options say what addresses look like and whose they are.
@@ -34,17 +35,6 @@ type Options struct {
 	Domains   []string // whose reports are taken
 	Plain     []string // local parts that are taken without a token, as they are published already; they say nothing of the domain
 }
-
-// An OptionError names the member of Options that makes no sense.
-type OptionError struct {
-	Field string
-	Err   error
-}
-
-func (e *OptionError) Error() string { return e.Field + ": " + e.Err.Error() }
-
-// Unwrap gives the reason.
-func (e *OptionError) Unwrap() error { return e.Err }
 
 // Why an address is not taken.
 var (
@@ -80,7 +70,7 @@ type entry struct {
 	domain string
 }
 
-// New makes a Book. The error is an [*OptionError].
+// New makes a Book. The error is an [*option.Error].
 func New(o Options) (*Book, error) {
 	if o.Prefix == "" {
 		o.Prefix = "rua"
@@ -92,23 +82,23 @@ func New(o Options) (*Book, error) {
 	rand.Read(b.blind[:])
 	var err error
 	if b.host, err = hostName(o.Host); err != nil {
-		return nil, &OptionError{"host", err}
+		return nil, option.Within("host", err)
 	}
 	switch {
 	case !isDotAtom(o.Prefix):
-		return nil, &OptionError{"prefix", fmt.Errorf("%q: write letters, digits, and - _ . between them", o.Prefix)}
+		return nil, option.Errorf("prefix", "%q: write letters, digits, and - _ . between them", o.Prefix)
 	case len(o.Separator) != 1 || !strings.Contains("+-_.=", o.Separator):
-		return nil, &OptionError{"separator", fmt.Errorf("%q: there are + - _ . =", o.Separator)}
+		return nil, option.Errorf("separator", "%q: there are + - _ . =", o.Separator)
 	case len(b.before)+tokenLength > maxLocalPart:
-		return nil, &OptionError{"prefix", fmt.Errorf("%q: longer than %d characters", o.Prefix, maxLocalPart-tokenLength-1)}
+		return nil, option.Errorf("prefix", "%q: longer than %d characters", o.Prefix, maxLocalPart-tokenLength-1)
 	case len(o.Secrets) == 0:
-		return nil, &OptionError{"secrets", errors.New("there is none")}
+		return nil, option.Errorf("secrets", "there is none")
 	}
 	b.first = o.Secrets[0]
 	for _, name := range o.Domains {
 		domain, err := hostName(name)
 		if err != nil {
-			return nil, &OptionError{"domains", err}
+			return nil, option.Within("domains", err)
 		}
 		for _, s := range o.Secrets {
 			t := token(s, domain)
@@ -117,7 +107,7 @@ func New(o Options) (*Book, error) {
 	}
 	for _, local := range o.Plain {
 		if !isDotAtom(local) || len(local) > maxLocalPart {
-			return nil, &OptionError{"plain", fmt.Errorf("%q: write what stands before the @, in letters, digits, and - _ . +", local)}
+			return nil, option.Errorf("plain", "%q: write what stands before the @, in letters, digits, and - _ . +", local)
 		}
 		b.plain[strings.ToLower(local)] = true
 	}

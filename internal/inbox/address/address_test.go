@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 func open(t testing.TB, o Options) *Book {
@@ -135,7 +137,7 @@ func TestOptionErrorNamesTheField(t *testing.T) {
 		"plain":     {Host: "h.example", Secrets: secrets, Plain: []string{"a b"}},
 	} {
 		_, err := New(o)
-		var wrong *OptionError
+		var wrong *option.Error
 		if !errors.As(err, &wrong) || wrong.Field != field || !strings.HasPrefix(err.Error(), field+": ") {
 			t.Errorf("%s: got %v", field, err)
 		}

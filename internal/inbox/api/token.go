@@ -21,6 +21,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // The providers whose token endpoints are known.
@@ -49,13 +50,13 @@ func (o OAuth) Validate() error {
 	case err != nil:
 		return err
 	case o.ClientID == "":
-		return inbox.Wrong("ClientID", "is missing; the provider gives one when the program is registered there")
+		return option.Errorf("ClientID", "is missing; the provider gives one when the program is registered there")
 	case o.RefreshTokenFile == "" && o.ClientSecretFile == "":
-		return inbox.Wrong("RefreshTokenFile", "is missing; for client credentials, which need none, ClientSecretFile is")
+		return option.Errorf("RefreshTokenFile", "is missing; for client credentials, which need none, ClientSecretFile is")
 	case o.RefreshTokenFile == "" && o.Provider == Google:
-		return inbox.Wrong("RefreshTokenFile", "is missing; Google gives tokens for client credentials to nobody")
+		return option.Errorf("RefreshTokenFile", "is missing; Google gives tokens for client credentials to nobody")
 	case o.RefreshTokenFile == "" && o.Provider == Microsoft && o.TokenURL == "" && o.Tenant == "":
-		return inbox.Wrong("Tenant", "is missing; client credentials are those of one directory")
+		return option.Errorf("Tenant", "is missing; client credentials are those of one directory")
 	}
 	return nil
 }
@@ -64,7 +65,7 @@ func (o OAuth) endpoint() (address string, style oauth2.AuthStyle, err error) {
 	switch {
 	case o.TokenURL != "":
 		if err := CheckURL(o.TokenURL); err != nil {
-			return "", 0, inbox.Wrong("TokenURL", "%w", err)
+			return "", 0, option.Errorf("TokenURL", "%w", err)
 		}
 		return o.TokenURL, oauth2.AuthStyleInParams, nil
 	case o.Provider == Google:
@@ -76,9 +77,9 @@ func (o OAuth) endpoint() (address string, style oauth2.AuthStyle, err error) {
 		}
 		return "https://login.microsoftonline.com/" + url.PathEscape(tenant) + "/oauth2/v2.0/token", oauth2.AuthStyleInParams, nil
 	case o.Provider == "":
-		return "", 0, inbox.Wrong("Provider", "is missing; there are google and microsoft, or give a TokenURL")
+		return "", 0, option.Errorf("Provider", "is missing; there are google and microsoft, or give a TokenURL")
 	}
-	return "", 0, inbox.Wrong("Provider", "%q is not known; there are google and microsoft, or give a TokenURL", o.Provider)
+	return "", 0, option.Errorf("Provider", "%q is not known; there are google and microsoft, or give a TokenURL", o.Provider)
 }
 
 // CheckURL wants https, except on this very machine.
@@ -132,11 +133,11 @@ func TLS(caFile string) (*tls.Config, error) {
 	}
 	text, err := os.ReadFile(caFile)
 	if err != nil {
-		return nil, inbox.Wrong("CAFile", "%w", err)
+		return nil, option.Errorf("CAFile", "%w", err)
 	}
 	c.RootCAs = x509.NewCertPool()
 	if !c.RootCAs.AppendCertsFromPEM(text) {
-		return nil, inbox.Wrong("CAFile", "%s: has no certificate in it", caFile)
+		return nil, option.Errorf("CAFile", "%s: has no certificate in it", caFile)
 	}
 	return c, nil
 }
@@ -224,7 +225,7 @@ func (s *Source) fetch(ctx context.Context) (*oauth2.Token, error) {
 	secret := ""
 	if s.o.ClientSecretFile != "" {
 		if secret, err = Secret(s.o.ClientSecretFile); err != nil {
-			return nil, inbox.Wrong("ClientSecretFile", "%w", err)
+			return nil, option.Errorf("ClientSecretFile", "%w", err)
 		}
 	}
 	if s.o.RefreshTokenFile == "" {
@@ -233,7 +234,7 @@ func (s *Source) fetch(ctx context.Context) (*oauth2.Token, error) {
 	}
 	if s.refresh == "" {
 		if s.refresh, err = Secret(s.o.RefreshTokenFile); err != nil {
-			return nil, inbox.Wrong("RefreshTokenFile", "%w", err)
+			return nil, option.Errorf("RefreshTokenFile", "%w", err)
 		}
 	}
 	c := oauth2.Config{ClientID: s.o.ClientID, ClientSecret: secret, Scopes: s.scopes,

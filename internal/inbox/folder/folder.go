@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // What becomes of a file after what it holds is committed.
@@ -59,23 +60,23 @@ func New(o Options) (*Input, error) {
 	o.After = cmp.Or(o.After, Keep)
 	switch {
 	case len(o.Paths) == 0:
-		return nil, inbox.Wrong("Paths", "are missing")
+		return nil, option.Errorf("Paths", "are missing")
 	case slices.Contains(o.Paths, ""):
-		return nil, inbox.Wrong("Paths", "one is empty")
+		return nil, option.Errorf("Paths", "one is empty")
 	case !slices.Contains([]string{Keep, Move, Seen, Delete}, o.After):
-		return nil, inbox.Wrong("After", "%q is not known; there are keep, move, seen and delete", o.After)
+		return nil, option.Errorf("After", "%q is not known; there are keep, move, seen and delete", o.After)
 	case o.After == Move && o.Done == "":
-		return nil, inbox.Wrong("Done", "is missing, and After is move")
+		return nil, option.Errorf("Done", "is missing, and After is move")
 	case o.MaxSize < 0:
-		return nil, inbox.Wrong("MaxSize", "is negative")
+		return nil, option.Errorf("MaxSize", "is negative")
 	case o.Settle < 0:
-		return nil, inbox.Wrong("Settle", "is negative")
+		return nil, option.Errorf("Settle", "is negative")
 	case o.Rescan < 0:
-		return nil, inbox.Wrong("Rescan", "is negative")
+		return nil, option.Errorf("Rescan", "is negative")
 	}
 	for _, f := range o.Folders {
 		if f != "." && !isFolder(f) {
-			return nil, inbox.Wrong("Folders", "%q is not one of a Maildir; they are as .Reports, and the inbox is .", f)
+			return nil, option.Errorf("Folders", "%q is not one of a Maildir; they are as .Reports, and the inbox is .", f)
 		}
 	}
 	for field, target := range map[string]string{"Done": o.Done, "Bad": o.Bad} {
@@ -84,7 +85,7 @@ func New(o Options) (*Input, error) {
 		}
 		for _, p := range o.Paths {
 			if !isFolder(target) && filepath.Clean(p) == filepath.Clean(target) || slices.Contains(o.Folders, target) {
-				return nil, inbox.Wrong(field, "%s is where the reports are taken from", target)
+				return nil, option.Errorf(field, "%s is where the reports are taken from", target)
 			}
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/api"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // What becomes of a message after what it holds is committed.
@@ -55,23 +56,23 @@ func New(o Options) (*api.Poller, error) {
 	o.BaseURL = cmp.Or(o.BaseURL, "https://gmail.googleapis.com/gmail/v1")
 	switch {
 	case o.After != Move && o.After != Trash:
-		return nil, inbox.Wrong("After", "%q is not known; there are move and trash", o.After)
+		return nil, option.Errorf("After", "%q is not known; there are move and trash", o.After)
 	case o.MaxSize < 0:
-		return nil, inbox.Wrong("MaxSize", "is negative")
+		return nil, option.Errorf("MaxSize", "is negative")
 	case o.Poll < 0:
-		return nil, inbox.Wrong("Poll", "is negative")
+		return nil, option.Errorf("Poll", "is negative")
 	case strings.EqualFold(o.Label, o.Bad):
-		return nil, inbox.Wrong("Bad", "is the label that reports are taken from")
+		return nil, option.Errorf("Bad", "is the label that reports are taken from")
 	case o.After == Move && strings.EqualFold(o.Label, o.Done):
-		return nil, inbox.Wrong("Done", "is the label that reports are taken from")
+		return nil, option.Errorf("Done", "is the label that reports are taken from")
 	}
 	source, err := api.NewSource(o.OAuth, "https://www.googleapis.com/auth/gmail.modify")
 	if err != nil {
-		return nil, inbox.Within("OAuth", err)
+		return nil, option.Within("OAuth", err)
 	}
 	client, err := api.NewClient(o.BaseURL, source, o.CAFile)
 	if err != nil {
-		return nil, inbox.Wrong("BaseURL", "%w", err)
+		return nil, option.Errorf("BaseURL", "%w", err)
 	}
 	if o.Spool == nil {
 		o.Spool = new(inbox.Spooler)

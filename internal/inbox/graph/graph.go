@@ -22,6 +22,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/api"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // What becomes of a message after what it holds is committed.
@@ -61,25 +62,25 @@ func New(o Options) (*api.Poller, error) {
 	}
 	switch {
 	case o.User == "" && o.OAuth.RefreshTokenFile == "":
-		return nil, inbox.Wrong("User", "is missing; client credentials are nobody's own")
+		return nil, option.Errorf("User", "is missing; client credentials are nobody's own")
 	case o.After != Move && o.After != Delete:
-		return nil, inbox.Wrong("After", "%q is not known; there are move and delete", o.After)
+		return nil, option.Errorf("After", "%q is not known; there are move and delete", o.After)
 	case o.MaxSize < 0:
-		return nil, inbox.Wrong("MaxSize", "is negative")
+		return nil, option.Errorf("MaxSize", "is negative")
 	case o.Poll < 0:
-		return nil, inbox.Wrong("Poll", "is negative")
+		return nil, option.Errorf("Poll", "is negative")
 	case strings.EqualFold(o.Folder, o.Bad):
-		return nil, inbox.Wrong("Bad", "is the folder that reports are taken from")
+		return nil, option.Errorf("Bad", "is the folder that reports are taken from")
 	case o.After == Move && strings.EqualFold(o.Folder, o.Done):
-		return nil, inbox.Wrong("Done", "is the folder that reports are taken from")
+		return nil, option.Errorf("Done", "is the folder that reports are taken from")
 	}
 	source, err := api.NewSource(o.OAuth, scopes...)
 	if err != nil {
-		return nil, inbox.Within("OAuth", err)
+		return nil, option.Within("OAuth", err)
 	}
 	client, err := api.NewClient(o.BaseURL, source, o.CAFile)
 	if err != nil {
-		return nil, inbox.Wrong("BaseURL", "%w", err)
+		return nil, option.Errorf("BaseURL", "%w", err)
 	}
 	client.Header = http.Header{"Prefer": {`IdType="ImmutableId"`}} // an id outlives a move
 	if o.Spool == nil {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/api"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // How a connection is encrypted.
@@ -87,7 +88,7 @@ const (
 // New makes an input of options, or says what is wrong with them, naming the field.
 func New(o Options) (*Input, error) {
 	if o.Address == "" {
-		return nil, inbox.Wrong("Address", "is missing")
+		return nil, option.Errorf("Address", "is missing")
 	}
 	o.TLS = cmp.Or(o.TLS, TLS)
 	host, _, err := net.SplitHostPort(o.Address)
@@ -98,26 +99,26 @@ func New(o Options) (*Input, error) {
 			port = "993"
 		}
 		if strings.Contains(host, ":") && net.ParseIP(host) == nil || strings.ContainsAny(host, " /@") {
-			return nil, inbox.Wrong("Address", "%q is not a host, nor host:port", o.Address)
+			return nil, option.Errorf("Address", "%q is not a host, nor host:port", o.Address)
 		}
 		o.Address = net.JoinHostPort(host, port)
 	}
 	if host == "" {
-		return nil, inbox.Wrong("Address", "%q has no host", o.Address)
+		return nil, option.Errorf("Address", "%q has no host", o.Address)
 	}
 	switch {
 	case !slices.Contains([]string{TLS, StartTLS, Plain}, o.TLS):
-		return nil, inbox.Wrong("TLS", "%q is not known; there are tls, starttls and none", o.TLS)
+		return nil, option.Errorf("TLS", "%q is not known; there are tls, starttls and none", o.TLS)
 	case o.TLS == Plain && !api.Loopback(host):
-		return nil, inbox.Wrong("TLS", "none is only for a server on this machine, since a password for %s could be read on the way", host)
+		return nil, option.Errorf("TLS", "none is only for a server on this machine, since a password for %s could be read on the way", host)
 	case o.User == "":
-		return nil, inbox.Wrong("User", "is missing")
+		return nil, option.Errorf("User", "is missing")
 	case strings.ContainsAny(o.User, "\x00\x01\r\n"):
-		return nil, inbox.Wrong("User", "has a control character in it")
+		return nil, option.Errorf("User", "has a control character in it")
 	case o.PasswordFile == "" && o.OAuth == nil:
-		return nil, inbox.Wrong("PasswordFile", "is missing, and so is OAuth")
+		return nil, option.Errorf("PasswordFile", "is missing, and so is OAuth")
 	case o.PasswordFile != "" && o.OAuth != nil:
-		return nil, inbox.Wrong("PasswordFile", "is given, and so is OAuth; one of them is enough")
+		return nil, option.Errorf("PasswordFile", "is given, and so is OAuth; one of them is enough")
 	}
 	o.After = cmp.Or(o.After, Move)
 	o.Done = cmp.Or(o.Done, "Gatepost-Done")
@@ -131,9 +132,9 @@ func New(o Options) (*Input, error) {
 	}
 	switch {
 	case o.MaxSize < 0:
-		return nil, inbox.Wrong("MaxSize", "is negative")
+		return nil, option.Errorf("MaxSize", "is negative")
 	case o.Poll < 0:
-		return nil, inbox.Wrong("Poll", "is negative")
+		return nil, option.Errorf("Poll", "is negative")
 	}
 	o.MaxSize = cmp.Or(o.MaxSize, inbox.DefaultMaxSize)
 	o.Poll = cmp.Or(o.Poll, time.Minute)
@@ -150,7 +151,7 @@ func New(o Options) (*Input, error) {
 	}
 	if o.OAuth != nil {
 		if in.tokens, err = api.NewSource(*o.OAuth, scopes(o.OAuth)...); err != nil {
-			return nil, inbox.Within("OAuth", err)
+			return nil, option.Within("OAuth", err)
 		}
 	}
 	if in.tls, err = api.TLS(o.CAFile); err != nil {
@@ -169,31 +170,31 @@ func New(o Options) (*Input, error) {
 
 func checkMailboxes(o Options) error {
 	if len(o.Mailboxes) > mostMailboxes {
-		return inbox.Wrong("Mailboxes", "%d are more than %d, and each takes a connection", len(o.Mailboxes), mostMailboxes)
+		return option.Errorf("Mailboxes", "%d are more than %d, and each takes a connection", len(o.Mailboxes), mostMailboxes)
 	}
 	for i, name := range o.Mailboxes {
 		switch {
 		case name == "":
-			return inbox.Wrong("Mailboxes", "one is empty")
+			return option.Errorf("Mailboxes", "one is empty")
 		case slices.ContainsFunc(o.Mailboxes[:i], func(other string) bool { return same(other, name) }):
-			return inbox.Wrong("Mailboxes", "%s is there twice", name)
+			return option.Errorf("Mailboxes", "%s is there twice", name)
 		case same(name, o.Bad):
-			return inbox.Wrong("Bad", "%s is one of Mailboxes", o.Bad)
+			return option.Errorf("Bad", "%s is one of Mailboxes", o.Bad)
 		case o.After == Move && same(name, o.Done):
-			return inbox.Wrong("Done", "%s is one of Mailboxes", o.Done)
+			return option.Errorf("Done", "%s is one of Mailboxes", o.Done)
 		}
 	}
 	for _, name := range slices.Concat(o.Mailboxes, []string{o.Done, o.Bad}) {
 		if strings.ContainsAny(name, "\x00\r\n") {
-			return inbox.Wrong("Mailboxes", "%q has a control character in it", name)
+			return option.Errorf("Mailboxes", "%q has a control character in it", name)
 		}
 	}
 	if !slices.Contains([]string{Move, Flag, Seen, Delete}, o.After) {
-		return inbox.Wrong("After", "%q is not known; there are move, flag, seen and delete", o.After)
+		return option.Errorf("After", "%q is not known; there are move, flag, seen and delete", o.After)
 	}
 	for _, r := range o.Keyword {
 		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`(){%*"\]`, r) {
-			return inbox.Wrong("Keyword", "%q is not an atom of IMAP", o.Keyword)
+			return option.Errorf("Keyword", "%q is not an atom of IMAP", o.Keyword)
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/api"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // A refused login is not tried again at once: providers lock accounts.
@@ -25,7 +26,7 @@ func (s *session) login(ctx context.Context) error {
 	}
 	password, err := api.Secret(s.in.o.PasswordFile)
 	if err != nil {
-		return inbox.Wrong("PasswordFile", "%w", err)
+		return option.Errorf("PasswordFile", "%w", err)
 	}
 	user := s.in.o.User
 	err = s.do(func() error {

@@ -39,6 +39,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/inbox/batch"
+	"github.com/gatepost-mail/gatepost/internal/option"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
@@ -76,17 +77,6 @@ type Options struct {
 	Log   *slog.Logger // none if nil
 }
 
-// An OptionError names the member of Options that makes no sense.
-type OptionError struct {
-	Field string
-	Err   error
-}
-
-func (e *OptionError) Error() string { return e.Field + ": " + e.Err.Error() }
-
-// Unwrap gives the reason.
-func (e *OptionError) Unwrap() error { return e.Err }
-
 var (
 	errNone     = errors.New("there is none")
 	errNegative = errors.New("less than nothing")
@@ -95,16 +85,16 @@ var (
 func (o *Options) check() error {
 	host, err := dns.ToASCII(o.Hostname)
 	if err != nil {
-		return &OptionError{"hostname", fmt.Errorf("%q is no domain", o.Hostname)}
+		return option.Errorf("hostname", "%q is no domain", o.Hostname)
 	}
 	o.Hostname = host
 	switch {
 	case o.Recipients == nil:
-		return &OptionError{"recipients", errNone}
+		return option.Within("recipients", errNone)
 	case o.Importer == nil:
-		return &OptionError{"importer", errNone}
+		return option.Within("importer", errNone)
 	case (o.CertFile == "") != (o.KeyFile == ""):
-		return &OptionError{"cert_file", errors.New("certificate and key are given together or not at all")}
+		return option.Errorf("cert_file", "certificate and key are given together or not at all")
 	}
 	for _, n := range []struct {
 		field string
@@ -115,7 +105,7 @@ func (o *Options) check() error {
 		{"patience", int64(o.Patience)}, {"min_rate", o.MinRate}, {"memory_bytes", o.MemoryBytes},
 	} {
 		if n.value < 0 {
-			return &OptionError{n.field, errNegative}
+			return option.Within(n.field, errNegative)
 		}
 	}
 	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
@@ -176,7 +166,7 @@ type Receiver struct {
 // maxLine bounds what a line may have, a command's and a message's: a report may be one line of XML.
 const maxLine = 256 << 10
 
-// New prepares a Receiver. The error is an [*OptionError], or that of reading the certificate.
+// New prepares a Receiver. The error is an [*option.Error], or that of reading the certificate.
 func New(o Options) (*Receiver, error) {
 	if err := o.check(); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/dnstest"
 	"github.com/gatepost-mail/gatepost/internal/inbox/address"
 	"github.com/gatepost-mail/gatepost/internal/intake"
+	"github.com/gatepost-mail/gatepost/internal/option"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
@@ -456,7 +457,7 @@ func TestOptionErrorNamesTheField(t *testing.T) {
 		o := good()
 		spoil(&o)
 		_, err := New(o)
-		var wrong *OptionError
+		var wrong *option.Error
 		if !errors.As(err, &wrong) || wrong.Field != field {
 			t.Errorf("%s: got %v", field, err)
 		}

@@ -40,6 +40,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/inbox/refresh"
 	"github.com/gatepost-mail/gatepost/internal/inbox/spool"
 	"github.com/gatepost-mail/gatepost/internal/intake"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // Options are set once. The zero value of each member means its default, but for the first two.
@@ -62,23 +63,12 @@ type Options struct {
 	Log   *slog.Logger // none if nil
 }
 
-// An OptionError names the member of Options that makes no sense.
-type OptionError struct {
-	Field string
-	Err   error
-}
-
-func (e *OptionError) Error() string { return e.Field + ": " + e.Err.Error() }
-
-// Unwrap gives the reason.
-func (e *OptionError) Unwrap() error { return e.Err }
-
 func (o *Options) check() error {
 	switch {
 	case o.TokenFile == "":
-		return &OptionError{"token_file", errors.New("there is none")}
+		return option.Errorf("token_file", "there is none")
 	case o.Importer == nil:
-		return &OptionError{"importer", errors.New("there is none")}
+		return option.Errorf("importer", "there is none")
 	}
 	for _, n := range []struct {
 		field string
@@ -88,7 +78,7 @@ func (o *Options) check() error {
 		{"timeout", int64(o.Timeout)}, {"memory_bytes", o.MemoryBytes},
 	} {
 		if n.value < 0 {
-			return &OptionError{n.field, errors.New("less than nothing")}
+			return option.Errorf(n.field, "less than nothing")
 		}
 	}
 	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
@@ -112,7 +102,7 @@ type Handler struct {
 	failures *limiter
 }
 
-// New prepares a Handler. The error is an [*OptionError], or that of reading the tokens.
+// New prepares a Handler. The error is an [*option.Error], or that of reading the tokens.
 func New(o Options) (*Handler, error) {
 	if err := o.check(); err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/intake"
+	"github.com/gatepost-mail/gatepost/internal/option"
 )
 
 // A store stands in for the importer: what begins with "report" is one.
@@ -367,7 +368,7 @@ func TestOptionErrorNamesTheField(t *testing.T) {
 		"token_file": {Importer: &store{}}, "importer": {TokenFile: "x"}, "max_files": {TokenFile: "x", Importer: &store{}, MaxFiles: -1},
 	} {
 		_, err := New(o)
-		var wrong *OptionError
+		var wrong *option.Error
 		if !errors.As(err, &wrong) || wrong.Field != field {
 			t.Errorf("%s: got %v", field, err)
 		}
