@@ -131,7 +131,7 @@ func (i *inputs) stream(name string, r io.ReadCloser, yield func(input) bool) bo
 	if !isMbox && !i.again {
 		return yield(input{name: name, open: func() (io.ReadCloser, error) { return part{in, r}, nil }})
 	}
-	s := &spool{}
+	s := newSpool()
 	i.kept = append(i.kept, s)
 	var from io.Reader = in
 	if !isMbox && i.most > 0 {
@@ -141,9 +141,9 @@ func (i *inputs) stream(name string, r io.ReadCloser, yield func(input) bool) bo
 		return yield(input{name: name, err: fmt.Errorf("%s: %w", display(name), err)})
 	}
 	if !isMbox {
-		return yield(input{name: name, open: func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(s, 0, s.size)), nil }})
+		return yield(input{name: name, open: func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(s, 0, s.Size())), nil }})
 	}
-	return mbox(name, io.NewSectionReader(s, 0, s.size), func(at section) (io.ReadCloser, error) {
+	return mbox(name, io.NewSectionReader(s, 0, s.Size()), func(at section) (io.ReadCloser, error) {
 		return i.bounded(part{newUnquoter(io.NewSectionReader(s, at.start, at.end-at.start)), io.NopCloser(nil)}, nil)
 	}, yield)
 }

@@ -13,7 +13,7 @@
 //     tried again, ever less often.
 //   - One bad message never keeps the others from being read.
 //   - Nothing is marked as read by being looked at.
-//   - Memory is bounded, whatever lies there: see [Spooler].
+//   - Memory is bounded, whatever lies there: see [spool.Room].
 package inbox
 
 import (

@@ -8,7 +8,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -142,55 +141,6 @@ func TestBackoffGrowsUpToItsBoundAndIsNeverInStep(t *testing.T) {
 	if got := b.Next(); got > time.Second {
 		t.Errorf("after a success: %v", got)
 	}
-}
-
-func TestASpoolIsInMemoryOrInAFileAndTheSameFromItsBeginningEachTime(t *testing.T) {
-	dir := t.TempDir()
-	p := &inbox.Spooler{Dir: dir, Memory: 10_000, Each: 4000}
-	var all []*inbox.Spool
-	for round := range 3 {
-		for _, size := range []int{0, 1, 511, 512, 513, 3000, 4000, 5000, 70_000} {
-			for _, hint := range []int64{0, int64(size), 1 << 40} {
-				want := strings.Repeat("x", size)
-				s, err := p.Spool(strings.NewReader(want), hint, 70_000)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for range 2 {
-					r, err := s.Open()
-					if err != nil {
-						t.Fatal(err)
-					}
-					got, err := io.ReadAll(r)
-					if r.Close(); err != nil || string(got) != want || s.Size() != int64(size) {
-						t.Fatalf("round %d: %d of %d bytes, error %v", round, len(got), size, err)
-					}
-				}
-				all = append(all, s)
-			}
-		}
-	}
-	for _, s := range all {
-		s.Close()
-		s.Close()
-	}
-	if _, err := p.Spool(strings.NewReader(strings.Repeat("x", 11)), 0, 10); !errors.Is(err, inbox.ErrTooLarge) {
-		t.Errorf("the error is %v", err)
-	}
-	if _, err := p.Spool(strings.NewReader(strings.Repeat("x", 70_001)), 0, 70_000); !errors.Is(err, inbox.ErrTooLarge) {
-		t.Errorf("the error is %v", err)
-	}
-	if left, _ := os.ReadDir(dir); len(left) > 0 {
-		t.Errorf("%d files are left", len(left))
-	}
-	s, err := p.Spool(strings.NewReader("room again"), 0, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if inbox.InFile(s) {
-		t.Error("the memory was not given back")
-	}
-	s.Close()
 }
 
 func TestALineForTheLogIsOneAndShort(t *testing.T) {

@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // The bounds of what Load keeps of one arrival, which can hold very many small reports.
@@ -100,17 +101,16 @@ func (l *Load) keep(r *Report, tight bool) error {
 // A scratch is a temporary file with what reports are read again from.
 type scratch struct {
 	dir  string
-	file *os.File
+	file *spool.File
 	size int64
 }
 
 func (s *scratch) add(r io.Reader) (*io.SectionReader, error) {
 	if s.file == nil {
-		f, err := os.CreateTemp(s.dir, "gatepost-*")
+		f, err := spool.NewFile(s.dir)
 		if err != nil {
 			return nil, err
 		}
-		os.Remove(f.Name()) // where an open file can be removed, nothing is left behind however we end
 		s.file = f
 	}
 	n, err := io.Copy(s.file, r)
@@ -126,7 +126,5 @@ func (s *scratch) close() error {
 	if s.file == nil {
 		return nil
 	}
-	err := s.file.Close()
-	os.Remove(s.file.Name())
-	return err
+	return s.file.Close()
 }

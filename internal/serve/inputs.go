@@ -16,17 +16,18 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/inbox/graph"
 	"github.com/gatepost-mail/gatepost/internal/inbox/imap"
 	"github.com/gatepost-mail/gatepost/internal/option"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // inputs makes of the configuration what fetches reports. Nothing is reached for yet. The key of a value that cannot be is named as in the
 // file.
 func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string, err error) {
-	spool := new(inbox.Spooler) // one bound for the memory of all
+	room := new(spool.Room) // one bound for the memory of all
 	for i := range r.Folders {
 		f := &r.Folders[i]
 		in, err := folder.New(folder.Options{
 			Name: "folder:" + f.Path, Paths: []string{f.Path}, Folders: f.Folders, Recursive: f.Recursive, After: f.After, Done: f.Done,
-			Bad: f.Bad, MaxSize: int64(f.MaxSize), Rescan: time.Duration(f.Rescan), Spool: spool, Log: log,
+			Bad: f.Bad, MaxSize: int64(f.MaxSize), Rescan: time.Duration(f.Rescan), Spool: room, Log: log,
 		})
 		if err != nil {
 			key, err := inFile("folder", i, err)
@@ -39,7 +40,7 @@ func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string,
 		in, err := imap.New(imap.Options{
 			Address: m.Server, TLS: m.TLS, CAFile: m.CAFile, ServerName: m.ServerName, User: m.User, PasswordFile: m.PasswordFile,
 			OAuth: oauth(m.OAuth), Mailboxes: m.Mailboxes, After: m.After, Done: m.Done, Bad: m.Bad, Keyword: m.Keyword,
-			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), Spool: spool, Log: log,
+			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), Spool: room, Log: log,
 		})
 		if err != nil {
 			key, err := inFile("imap", i, err)
@@ -51,7 +52,7 @@ func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string,
 		m := &r.Graph[i]
 		in, err := graph.New(graph.Options{
 			OAuth: valueOf(oauth(m.OAuth)), User: m.User, Folder: m.Folder, After: m.After, Done: m.Done, Bad: m.Bad,
-			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), BaseURL: m.ServerURL, CAFile: m.CAFile, Spool: spool, Log: log,
+			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), BaseURL: m.ServerURL, CAFile: m.CAFile, Spool: room, Log: log,
 		})
 		if err != nil {
 			key, err := inFile("graph", i, err)
@@ -63,7 +64,7 @@ func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string,
 		m := &r.Gmail[i]
 		in, err := gmail.New(gmail.Options{
 			OAuth: valueOf(oauth(m.OAuth)), User: m.User, Label: m.Label, After: m.After, Done: m.Done, Bad: m.Bad,
-			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), BaseURL: m.ServerURL, CAFile: m.CAFile, Spool: spool, Log: log,
+			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), BaseURL: m.ServerURL, CAFile: m.CAFile, Spool: room, Log: log,
 		})
 		if err != nil {
 			key, err := inFile("gmail", i, err)

@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"sync"
+
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // A Spool holds bytes that can be read again: in memory, or in a temporary file if they are many. It may be read by several goroutines
 // at once.
 type Spool struct {
 	memory []byte
-	file   *os.File // nil while everything is in memory
+	file   *spool.File // nil while everything is in memory
 	size   int64
 	kept   bool
 }
@@ -66,9 +67,7 @@ func (s *Spool) Close() error {
 	}
 	f := s.file
 	s.file, s.size = nil, 0
-	err := f.Close()
-	os.Remove(f.Name()) // where it could not be removed while it was open
-	return err
+	return f.Close()
 }
 
 // memories are buffers of spools that were closed.
@@ -110,11 +109,10 @@ func (w *walker) spool(r io.Reader) (*Spool, error) {
 
 // toFile moves what is in memory, and all that is still to come, to a temporary file.
 func (s *Spool) toFile(r io.Reader, dir string) error {
-	f, err := os.CreateTemp(dir, "gatepost-*")
+	f, err := spool.NewFile(dir)
 	if err != nil {
-		return &systemError{fmt.Errorf("temporary file: %w", err)}
+		return &systemError{err}
 	}
-	os.Remove(f.Name()) // where an open file can be removed, nothing is left behind however we end
 	s.file = f
 	if _, err := f.Write(s.memory); err != nil {
 		return &systemError{fmt.Errorf("temporary file: %w", err)}

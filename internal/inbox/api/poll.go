@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/intake"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // A Mailbox is what a provider's interface can do with one folder.
@@ -19,8 +20,8 @@ type Mailbox interface {
 	Open(ctx context.Context) error
 	// List calls each for the messages that are there, until it returns false.
 	List(ctx context.Context, each func(Message) bool) error
-	// Fetch gets one as it came over the wire. One that is larger than limit is inbox.ErrTooLarge.
-	Fetch(ctx context.Context, id string, limit int64) (*inbox.Spool, error)
+	// Fetch gets one as it came over the wire. One that is larger than limit is spool.ErrTooLarge.
+	Fetch(ctx context.Context, id string, limit int64) (*spool.Spool, error)
 	// Put puts messages where they belong and returns those for which that succeeded, or which are not there any more.
 	Put(ctx context.Context, ids []string, bad bool) (done []string, err error)
 	// Where says in words where Put puts what is bad.
@@ -195,13 +196,13 @@ func (r *round) tasks(messages []Message, yield func(inbox.Task) bool) {
 // hand fetches a few messages at once and then hands them over in their order.
 func (r *round) hand(some []Message, yield func(inbox.Task) bool) bool {
 	var (
-		bodies  = make([]*inbox.Spool, len(some))
+		bodies  = make([]*spool.Spool, len(some))
 		errs    = make([]error, len(some))
 		fetches sync.WaitGroup
 	)
 	for i, m := range some {
 		if m.Size > r.MaxSize {
-			errs[i] = inbox.ErrTooLarge
+			errs[i] = spool.ErrTooLarge
 			continue
 		}
 		fetches.Go(func() { bodies[i], errs[i] = r.Mailbox.Fetch(r.ctx, m.ID, r.MaxSize) })
@@ -229,7 +230,7 @@ func (r *round) hand(some []Message, yield func(inbox.Task) bool) bool {
 func (r *round) notFetched(m Message, err error) bool {
 	var refused *StatusError
 	switch {
-	case errors.Is(err, inbox.ErrTooLarge):
+	case errors.Is(err, spool.ErrTooLarge):
 		r.status.TooLarge()
 		r.status.Bad(r.item(m.ID), fmt.Sprintf("it has more than %d bytes, which are the limit", r.MaxSize), r.Mailbox.Where())
 		r.settle(m.ID, 1)
@@ -254,10 +255,10 @@ func (r *round) notFetched(m Message, err error) bool {
 
 func (p *Poller) item(id string) string { return p.Folder + ", message " + inbox.Line(id, 200) }
 
-func (p *Poller) task(m Message, body *inbox.Spool) inbox.Task {
+func (p *Poller) task(m Message, body *spool.Spool) inbox.Task {
 	return inbox.Task{
 		Item: intake.Item{Name: p.item(m.ID), Input: p.InputName, Received: m.Received, Open: body.Open},
-		Drop: body.Close,
+		Drop: func() { body.Close() },
 		Done: func(o intake.Outcome) error {
 			switch {
 			case o.Failed != nil:

@@ -24,6 +24,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/option"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // What becomes of a file after what it holds is committed.
@@ -48,7 +49,7 @@ type Options struct {
 	Settle  time.Duration // how long a file must not have changed; 2 s if zero
 	Rescan  time.Duration // how often to look without being called; 1 min if zero
 
-	Spool *inbox.Spooler // its zero value if nil
+	Spool *spool.Room // its zero value if nil
 	Log   *slog.Logger
 
 	unwatched bool // for tests: nobody calls
@@ -93,7 +94,7 @@ func New(o Options) (*Input, error) {
 	o.Settle = cmp.Or(o.Settle, 2*time.Second)
 	o.Rescan = cmp.Or(o.Rescan, time.Minute)
 	if o.Spool == nil {
-		o.Spool = new(inbox.Spooler)
+		o.Spool = new(spool.Room)
 	}
 	return &Input{o: o, status: inbox.NewStatus(o.Name, o.Log), seen: map[mark]struct{}{}, fresh: map[string]sight{},
 		later: map[string]*trouble{}, boxes: map[string]*progress{}}, nil

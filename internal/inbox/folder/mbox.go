@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/intake"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // progress is how far an mbox was read. It grows at its end; if what stood before there is no longer so, it is read anew, and the
@@ -109,7 +110,7 @@ func (s *scan) readMbox(f file, m mark) error {
 			break
 		}
 		name := fmt.Sprintf("%s, message at byte %d", f.path, start+reader.begin)
-		if errors.Is(err, inbox.ErrTooLarge) {
+		if errors.Is(err, spool.ErrTooLarge) {
 			s.found++
 			s.mu.Lock()
 			b.offered++
@@ -129,7 +130,7 @@ func (s *scan) readMbox(f file, m mark) error {
 		s.mu.Unlock()
 		if !s.offer(inbox.Task{
 			Item: intake.Item{Name: name, Input: s.o.Name, Received: f.info.ModTime().UTC(), Open: body.Open},
-			Drop: body.Close,
+			Drop: func() { body.Close() },
 			Done: func(o intake.Outcome) error {
 				if o.Bad() {
 					s.status.Bad(name, inbox.Reason(o), "left where it is")
@@ -206,22 +207,22 @@ func (p *progress) holds(r io.ReaderAt) bool {
 type mboxReader struct {
 	r      *bufio.Reader
 	limit  int64
-	spool  *inbox.Spooler
+	spool  *spool.Room
 	offset int64 // how many bytes were read
 	begin  int64 // where the message begins
 	ready  bool  // the line before the next message was read
 }
 
 // next is the next message: io.EOF after the last.
-func (m *mboxReader) next() (*inbox.Spool, error) {
+func (m *mboxReader) next() (*spool.Spool, error) {
 	if err := m.findFrom(); err != nil {
 		return nil, err
 	}
 	m.ready = false
 	m.begin = m.offset
 	body := &mboxBody{m: m, line: true, empty: true}
-	s, err := m.spool.Spool(body, 0, m.limit)
-	if errors.Is(err, inbox.ErrTooLarge) {
+	s, err := m.spool.Fill(body, 0, m.limit)
+	if errors.Is(err, spool.ErrTooLarge) {
 		if _, skip := io.Copy(io.Discard, body); skip != nil {
 			return nil, skip
 		}

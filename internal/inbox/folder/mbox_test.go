@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/inboxtest"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 const from = "From reporter@example.net Sun Nov  1 00:00:00 2026\n"
@@ -107,7 +107,7 @@ func FuzzMbox(f *testing.F) {
 	f.Add(from+from, "From a 00:00 2026")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		read := func(text string) (all []string) {
-			r := &mboxReader{r: bufio.NewReaderSize(strings.NewReader(text), 256), limit: 1 << 20, spool: new(inbox.Spooler)}
+			r := &mboxReader{r: bufio.NewReaderSize(strings.NewReader(text), 256), limit: 1 << 20, spool: new(spool.Room)}
 			for {
 				s, err := r.next()
 				if errors.Is(err, io.EOF) {

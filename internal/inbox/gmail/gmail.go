@@ -21,6 +21,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/api"
 	"github.com/gatepost-mail/gatepost/internal/option"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // What becomes of a message after what it holds is committed.
@@ -42,7 +43,7 @@ type Options struct {
 	BaseURL string        // https://gmail.googleapis.com/gmail/v1 if empty
 	CAFile  string
 
-	Spool *inbox.Spooler
+	Spool *spool.Room
 	Log   *slog.Logger
 }
 
@@ -75,7 +76,7 @@ func New(o Options) (*api.Poller, error) {
 		return nil, option.Errorf("BaseURL", "%w", err)
 	}
 	if o.Spool == nil {
-		o.Spool = new(inbox.Spooler)
+		o.Spool = new(spool.Room)
 	}
 	o.MaxSize = cmp.Or(o.MaxSize, inbox.DefaultMaxSize)
 	user := cmp.Or(o.User, "me")
@@ -185,14 +186,14 @@ func (m *mailbox) pages(ctx context.Context, search string, each func(id string)
 func (m *mailbox) message(id string) string { return m.user + "/messages/" + url.PathEscape(id) }
 
 // Fetch gets a message as it came.
-func (m *mailbox) Fetch(ctx context.Context, id string, limit int64) (body *inbox.Spool, err error) {
+func (m *mailbox) Fetch(ctx context.Context, id string, limit int64) (body *spool.Spool, err error) {
 	query := url.Values{"format": {"raw"}, "fields": {"raw"}}
 	err = m.client.Stream(ctx, http.MethodGet, m.message(id), query, nil, func(r io.Reader) error {
 		return readRaw(r, func(raw io.Reader) error {
 			if body != nil {
 				return errors.New("the message is there twice")
 			}
-			body, err = m.o.Spool.Spool(raw, 0, limit)
+			body, err = m.o.Spool.Fill(raw, 0, limit)
 			return err
 		})
 	})

@@ -23,6 +23,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/api"
 	"github.com/gatepost-mail/gatepost/internal/option"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // What becomes of a message after what it holds is committed.
@@ -44,7 +45,7 @@ type Options struct {
 	BaseURL string        // https://graph.microsoft.com/v1.0 if empty
 	CAFile  string
 
-	Spool *inbox.Spooler
+	Spool *spool.Room
 	Log   *slog.Logger
 }
 
@@ -84,7 +85,7 @@ func New(o Options) (*api.Poller, error) {
 	}
 	client.Header = http.Header{"Prefer": {`IdType="ImmutableId"`}} // an id outlives a move
 	if o.Spool == nil {
-		o.Spool = new(inbox.Spooler)
+		o.Spool = new(spool.Room)
 	}
 	m := &mailbox{o: o, client: client, user: "/me"}
 	name := "graph:me"
@@ -207,9 +208,9 @@ func (m *mailbox) List(ctx context.Context, each func(api.Message) bool) error {
 func (m *mailbox) message(id string) string { return m.user + "/messages/" + url.PathEscape(id) }
 
 // Fetch gets a message as MIME.
-func (m *mailbox) Fetch(ctx context.Context, id string, limit int64) (body *inbox.Spool, err error) {
+func (m *mailbox) Fetch(ctx context.Context, id string, limit int64) (body *spool.Spool, err error) {
 	err = m.client.Stream(ctx, http.MethodGet, m.message(id)+"/$value", nil, nil, func(r io.Reader) error {
-		body, err = m.o.Spool.Spool(r, 0, limit)
+		body, err = m.o.Spool.Fill(r, 0, limit)
 		return err
 	})
 	return body, err

@@ -27,6 +27,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/inbox/api"
 	"github.com/gatepost-mail/gatepost/internal/option"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // How a connection is encrypted.
@@ -66,7 +67,7 @@ type Options struct {
 	MaxSize   int64         // of a message; 50 MiB if zero
 	Poll      time.Duration // how often to ask a server that does not tell; 1 min if zero
 
-	Spool *inbox.Spooler // its zero value if nil
+	Spool *spool.Room // its zero value if nil
 	Log   *slog.Logger
 
 	// For tests.
@@ -143,7 +144,7 @@ func New(o Options) (*Input, error) {
 	o.stall = cmp.Or(o.stall, time.Minute)
 	o.grace = cmp.Or(o.grace, 5*time.Second)
 	if o.Spool == nil {
-		o.Spool = new(inbox.Spooler)
+		o.Spool = new(spool.Room)
 	}
 	in := &Input{o: o, host: host, name: "imap:" + o.User + "@" + host}
 	if strings.Contains(o.User, "@") {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/intake"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 const (
@@ -24,7 +25,7 @@ type message struct {
 	uid  imap.UID
 	size int64
 	date time.Time
-	body *inbox.Spool
+	body *spool.Spool
 }
 
 // A round is one look at the mailbox: what was not there at the last one, and what is to be tried again.
@@ -251,7 +252,7 @@ func (s *session) item(uid imap.UID) string { return fmt.Sprintf("%s, UID %d", s
 func (r *round) task(m message) inbox.Task {
 	return inbox.Task{
 		Item: intake.Item{Name: r.item(m.uid), Input: r.in.name, Received: m.date, Open: m.body.Open},
-		Drop: m.body.Close,
+		Drop: func() { m.body.Close() },
 		Done: func(o intake.Outcome) error {
 			switch {
 			case o.Failed != nil:
@@ -330,7 +331,7 @@ func (r *round) fetch(some []message) error {
 }
 
 // spool reads one message.
-func (r *round) spool(uid imap.UID, literal imap.LiteralReader) (*inbox.Spool, error) {
+func (r *round) spool(uid imap.UID, literal imap.LiteralReader) (*spool.Spool, error) {
 	size, bytes := literal.Size(), &untilError{r: literal}
 	if size > r.in.o.MaxSize { // the server had said that it is smaller
 		r.tooLarge(uid, size)
@@ -339,7 +340,7 @@ func (r *round) spool(uid imap.UID, literal imap.LiteralReader) (*inbox.Spool, e
 		return nil, r.guard.broken()
 	}
 	r.guard.expect(size)
-	body, err := r.in.o.Spool.Spool(bytes, size, size)
+	body, err := r.in.o.Spool.Fill(bytes, size, size)
 	if broken := r.guard.broken(); broken != nil {
 		io.Copy(io.Discard, bytes)
 		err = broken

@@ -11,8 +11,8 @@ import (
 
 	"github.com/emersion/go-smtp"
 
-	"github.com/gatepost-mail/gatepost/internal/inbox/spool"
 	"github.com/gatepost-mail/gatepost/internal/intake"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
 )
@@ -25,7 +25,7 @@ const maxHeader = 256 << 10
 
 // take stores a message, and gives the reply to it.
 func (s *session) take(r io.Reader, e envelope) error {
-	kept := spool.New(s.r.o.SpoolDir, s.r.o.MemoryBytes)
+	kept := s.r.room.New()
 	defer kept.Close()
 	sender, err := s.examine(io.TeeReader(r, kept), e)
 	if err != nil {

@@ -40,6 +40,7 @@ import (
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/inbox/batch"
 	"github.com/gatepost-mail/gatepost/internal/option"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
@@ -146,6 +147,7 @@ type Counts struct {
 // A Receiver takes mail. It is safe for concurrent use.
 type Receiver struct {
 	o       Options
+	room    *spool.Room
 	batch   *batch.Batcher
 	servers map[Protocol]*smtp.Server
 	ctx     context.Context // of verification; ends with the Receiver
@@ -172,6 +174,7 @@ func New(o Options) (*Receiver, error) {
 		return nil, err
 	}
 	r := &Receiver{o: o, servers: map[Protocol]*smtp.Server{}, conns: map[*conn]bool{}, perIP: map[netip.Prefix]int{}, empty: make(chan struct{})}
+	r.room = &spool.Room{Dir: o.SpoolDir, Most: spool.Unbounded, Each: o.MemoryBytes} // connections are bounded
 	var config *tls.Config
 	if o.CertFile != "" {
 		var err error

@@ -9,7 +9,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/gatepost-mail/gatepost/internal/inbox/spool"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // read takes in the files of a request. The error is a *failure; the files that were read till then are given too, and are to be closed.
@@ -17,7 +17,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]file, error) {
 	body := http.MaxBytesReader(w, r.Body, h.o.MaxBytes)
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
-		f := file{kept: spool.New(h.o.SpoolDir, h.o.MemoryBytes)}
+		f := file{kept: h.room.New()}
 		_, err := io.Copy(f.kept, body)
 		return []file{f}, h.bodyError(err)
 	}
@@ -44,7 +44,7 @@ func (h *Handler) readForm(form *multipart.Reader) ([]file, error) {
 		if name == "" {
 			continue // a field of the form that is no file
 		}
-		f := file{name: shown(name), kept: spool.New(h.o.SpoolDir, h.o.MemoryBytes)}
+		f := file{name: shown(name), kept: h.room.New()}
 		files = append(files, f)
 		if _, err := io.Copy(f.kept, part); err != nil {
 			return files, h.bodyError(err)

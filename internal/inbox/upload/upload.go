@@ -38,9 +38,9 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox/batch"
 	"github.com/gatepost-mail/gatepost/internal/inbox/refresh"
-	"github.com/gatepost-mail/gatepost/internal/inbox/spool"
 	"github.com/gatepost-mail/gatepost/internal/intake"
 	"github.com/gatepost-mail/gatepost/internal/option"
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // Options are set once. The zero value of each member means its default, but for the first two.
@@ -96,6 +96,7 @@ func (o *Options) check() error {
 // A Handler takes uploads. It is safe for concurrent use.
 type Handler struct {
 	o        Options
+	room     *spool.Room
 	tokens   *refresh.File[[]Token]
 	batch    *batch.Batcher
 	requests *limiter
@@ -112,6 +113,7 @@ func New(o Options) (*Handler, error) {
 	if _, err := h.tokens.Get(); err != nil {
 		return nil, err
 	}
+	h.room = &spool.Room{Dir: o.SpoolDir, Most: spool.Unbounded, Each: o.MemoryBytes} // connections are bounded
 	h.batch = batch.New(o.Importer, o.Batch)
 	return h, nil
 }

@@ -1,70 +1,17 @@
 package cli
 
 import (
-	"bytes"
-	"fmt"
 	"io"
 	"os"
+
+	"github.com/gatepost-mail/gatepost/internal/spool"
 )
 
 // spoolMemory is how much of a pipe is kept in memory. What is longer goes to a temporary file.
 const spoolMemory = 4 << 20
 
-// A spool keeps what was read from a pipe, so that it can be read again.
-type spool struct {
-	memory bytes.Buffer
-	file   *os.File // nil while everything is in memory
-	size   int64
-}
-
-func (s *spool) Write(p []byte) (int, error) {
-	if s.file == nil && s.memory.Len()+len(p) > spoolMemory {
-		if err := s.toFile(); err != nil {
-			return 0, err
-		}
-	}
-	var n int
-	var err error
-	if s.file != nil {
-		n, err = s.file.Write(p)
-	} else {
-		n, err = s.memory.Write(p)
-	}
-	s.size += int64(n)
-	return n, err
-}
-
-func (s *spool) toFile() error {
-	f, err := os.CreateTemp("", "gatepost-*")
-	if err != nil {
-		return fmt.Errorf("temporary file: %w", err)
-	}
-	os.Remove(f.Name()) // where an open file can be removed, nothing is left behind however we end
-	s.file = f
-	if _, err := f.Write(s.memory.Bytes()); err != nil {
-		return err
-	}
-	s.memory = bytes.Buffer{}
-	return nil
-}
-
-// ReadAt reads what was written.
-func (s *spool) ReadAt(p []byte, off int64) (int, error) {
-	if s.file != nil {
-		return s.file.ReadAt(p, off)
-	}
-	return bytes.NewReader(s.memory.Bytes()).ReadAt(p, off)
-}
-
-// Close forgets everything.
-func (s *spool) Close() error {
-	if s.file == nil {
-		return nil
-	}
-	err := s.file.Close()
-	os.Remove(s.file.Name())
-	return err
-}
+// newSpool keeps what was read from a pipe, so that it can be read again.
+func newSpool() *spool.Spool { return (&spool.Room{Most: spoolMemory, Each: spoolMemory}).New() }
 
 // A message that can be read twice: once to sign it, once to copy it.
 type replay struct {
@@ -98,8 +45,8 @@ func openReplay(args []string, stdin io.Reader) (*replay, error) {
 			}
 		}
 	}
-	s := &spool{}
-	return &replay{name: name, first: io.TeeReader(in, s), source: s, size: func() int64 { return s.size }, close: func() error {
+	s := newSpool()
+	return &replay{name: name, first: io.TeeReader(in, s), source: s, size: s.Size, close: func() error {
 		if isFile {
 			f.Close()
 		}
