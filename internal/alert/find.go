@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/gatepost-mail/gatepost/internal/insight"
+	"github.com/gatepost-mail/gatepost/internal/outbox"
 	"github.com/gatepost-mail/gatepost/internal/senders"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
@@ -135,26 +135,8 @@ func (r *Runner) unreadReports(ctx context.Context, now time.Time) ([]Alert, err
 			insight.Number(n), name(u.why))}}, nil
 }
 
-// line takes out of a text what a reader may be misled by.
-func line(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case r == unicode.ReplacementChar, !unicode.IsGraphic(r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	return cut(strings.Join(strings.Fields(s), " "), 1000)
-}
+// line is a text as a letter says it.
+func line(s string) string { return outbox.Plain(s, 1000) }
 
-// name is one that a stranger chose: short, and no address that a mail program makes a link of.
-func name(s string) string { return cut(strings.ReplaceAll(line(s), "://", ":"), 100) }
-
-func cut(s string, most int) string {
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return s
-}
+// name is one that a stranger chose, short.
+func name(s string) string { return outbox.PlainName(s, 100) }

@@ -17,6 +17,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/outbox"
 )
 
 // SignatureHeader holds the time in seconds since 1970 and the HMAC-SHA-256 (RFC 2104) of that time, a dot and the body, in hexadecimal:
@@ -126,7 +128,7 @@ func deliver(ctx context.Context, client *http.Client, address string, secret, b
 	defer answer.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(answer.Body, mostAnswer))
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answered %s", req.URL.Hostname(), cut(line(answer.Status), 60))
+		return fmt.Errorf("%s answered %s", req.URL.Hostname(), outbox.Plain(answer.Status, 60))
 	}
 	return nil
 }

@@ -2,8 +2,8 @@ package digest
 
 import (
 	"reflect"
-	"strings"
-	"unicode"
+
+	"github.com/gatepost-mail/gatepost/internal/outbox"
 )
 
 // A page is a letter before it is HTML or text. All that either says is in it.
@@ -88,32 +88,13 @@ func cleanAll(v reflect.Value) {
 
 const longest = 1000
 
-// clean takes out of a text what a reader may be misled by: line ends, control characters, and those that are not seen or turn the
-// direction of writing.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case r == unicode.ReplacementChar, !unicode.IsGraphic(r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > longest {
-		s = string(runes[:longest-1]) + "…"
-	}
-	return s
-}
+// clean is a text as a letter says it.
+func clean(s string) string { return outbox.Plain(s, longest) }
 
 // named is a name that a stranger chose: short, and no address that a mail program makes a link of.
 func named(s string) string {
 	const most = 60
-	s = strings.ReplaceAll(clean(s), "://", ":")
-	if runes := []rune(s); len(runes) > most {
-		s = string(runes[:most-1]) + "…"
-	}
+	s = outbox.PlainName(s, most)
 	if s == "" {
 		return "(no name)"
 	}

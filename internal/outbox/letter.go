@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/wneessen/go-mail"
 )
@@ -32,7 +30,7 @@ func (s *Server) message(l Letter) (*mail.Msg, error) {
 	} else {
 		m.SetMessageID()
 	}
-	m.Subject(line(l.Subject))
+	m.Subject(Plain(l.Subject, longest))                            // names of strangers stand in it
 	m.SetGenHeader(mail.Header("Auto-Submitted"), "auto-generated") // RFC 3834 5: no out-of-office answer to it
 	m.SetBodyString(mail.TypeTextPlain, l.Text)
 	if l.HTML != "" {
@@ -45,14 +43,4 @@ func (s *Server) message(l Letter) (*mail.Msg, error) {
 		}
 	}
 	return m, nil
-}
-
-// line makes a text one that a header field can hold: names of strangers stand in it.
-func line(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, " "))
 }
