@@ -5,8 +5,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -14,11 +12,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/outbox"
+	"github.com/gatepost-mail/gatepost/internal/secretfile"
+	"github.com/gatepost-mail/gatepost/internal/trust"
 )
 
 // SignatureHeader holds the time in seconds since 1970 and the HMAC-SHA-256 (RFC 2104) of that time, a dot and the body, in hexadecimal:
@@ -62,16 +62,9 @@ func (r *Runner) client() (*http.Client, []byte, error) {
 		}
 		secret = text
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if r.Config.CAFile != "" {
-		pem, err := os.ReadFile(r.Config.CAFile)
-		if err != nil {
-			return nil, nil, err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, nil, fmt.Errorf("%s: no certificate in it", r.Config.CAFile)
-		}
+	config, err := trust.TLS(r.Config.CAFile)
+	if err != nil {
+		return nil, nil, err
 	}
 	return &http.Client{
 		Timeout:   webhookTimeout,
@@ -82,16 +75,12 @@ func (r *Runner) client() (*http.Client, []byte, error) {
 }
 
 func readSecret(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	line, err := secretfile.Line(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, mostSecret))
-	if err != nil {
-		return nil, err
-	}
-	if text = bytes.TrimSpace(text); len(text) < 16 {
+	text := []byte(strings.TrimSpace(line))
+	if len(text) < 16 {
 		return nil, fmt.Errorf("%s: a secret has 16 characters at least; \"openssl rand -hex 32\" makes one", path)
 	}
 	return text, nil

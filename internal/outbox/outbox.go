@@ -9,19 +9,18 @@ package outbox
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	netmail "net/mail"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail"
+
+	"github.com/gatepost-mail/gatepost/internal/secretfile"
+	"github.com/gatepost-mail/gatepost/internal/trust"
 )
 
 // A Letter is one mail.
@@ -154,17 +153,11 @@ func (s *Server) client() (*mail.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
-	if s.CA != "" {
-		pem, err := os.ReadFile(s.CA)
-		if err != nil {
-			return nil, err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificate in it", s.CA)
-		}
+	config, err := trust.TLS(s.CA)
+	if err != nil {
+		return nil, err
 	}
+	config.ServerName = host
 	options := []mail.Option{mail.WithPort(port), mail.WithTLSConfig(config), mail.WithTimeout(cmp.Or(s.Timeout, DefaultTimeout)),
 		mail.WithoutNoop()}
 	how := s.TLS
@@ -183,7 +176,7 @@ func (s *Server) client() (*mail.Client, error) {
 		options = append(options, mail.WithHELO(s.Helo))
 	}
 	if s.User != "" {
-		password, err := os.ReadFile(s.PasswordFile)
+		password, err := secretfile.Line(s.PasswordFile)
 		if err != nil {
 			return nil, err
 		}
@@ -191,7 +184,7 @@ func (s *Server) client() (*mail.Client, error) {
 		if how == TLSOff {
 			auth = mail.SMTPAuthPlainNoEnc // to this host
 		}
-		options = append(options, mail.WithUsername(s.User), mail.WithPassword(strings.TrimRight(string(password), "\r\n")), mail.WithSMTPAuth(auth))
+		options = append(options, mail.WithUsername(s.User), mail.WithPassword(password), mail.WithSMTPAuth(auth))
 	}
 	return mail.NewClient(host, options...)
 }

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/owner"
 )
 
 const (
@@ -32,7 +34,7 @@ func OpenDirectory(path string) (*Directory, error) {
 		return nil, fmt.Errorf("the key directory: %w", err)
 	}
 	if err := os.Mkdir(path, 0o700); err == nil {
-		if err := ownAs(filepath.Dir(path), path); err != nil {
+		if err := owner.As(filepath.Dir(path), path); err != nil {
 			return nil, fmt.Errorf("the key directory: %w", err)
 		}
 	} else if !errors.Is(err, fs.ErrExist) {
@@ -118,7 +120,7 @@ func (d *Directory) Update(ctx context.Context, domain string, change func(state
 		return fmt.Errorf("the keys of %s: %w", domain, err)
 	}
 	defer unlock()
-	if err := ownAs(d.path, filepath.Join(folder, lockName)); err != nil {
+	if err := owner.As(d.path, filepath.Join(folder, lockName)); err != nil {
 		return fmt.Errorf("the keys of %s: %w", domain, err)
 	}
 	state, err := d.Load(domain)
@@ -145,7 +147,7 @@ func (d *Directory) makeFolder(folder string) error {
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := ownAs(d.path, folder); err != nil {
+	if err := owner.As(d.path, folder); err != nil {
 		return err
 	}
 	return syncFolder(d.path)
@@ -175,7 +177,7 @@ func (d *Directory) write(folder, name string, text []byte) error {
 
 // install gives a file that is complete its name, for good.
 func (d *Directory) install(folder, temporary, name string) error {
-	if err := ownAs(d.path, temporary); err != nil {
+	if err := owner.As(d.path, temporary); err != nil {
 		return err
 	}
 	d.hook("rename " + name)

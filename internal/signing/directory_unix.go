@@ -35,22 +35,6 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
-// ownAs gives a file the owner of another, where we are root and may.
-func ownAs(model, path string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(model)
-	if err != nil {
-		return err
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || owner.Uid == 0 {
-		return nil
-	}
-	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
-}
-
 // syncFolder puts the names in a folder on the disk.
 func syncFolder(path string) error {
 	f, err := os.Open(path)

@@ -35,8 +35,5 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
-// ownAs has nothing to do: files inherit who may use them.
-func ownAs(_, _ string) error { return nil }
-
 // syncFolder has nothing to do: NTFS keeps a journal of names.
 func syncFolder(string) error { return nil }

@@ -4,12 +4,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"runtime"
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/gatepost-mail/gatepost/internal/secretfile"
 )
 
 // A tsigSecret is what we share with a name server (RFC 8945).
@@ -27,22 +26,7 @@ const maxSecretFile = 16 << 10
 
 // readSecret reads a secret that nobody but the file's owner may read.
 func readSecret(c UpdateConfig) (tsigSecret, error) {
-	f, err := os.Open(c.SecretFile)
-	if err != nil {
-		return tsigSecret{}, fmt.Errorf("reading the secret: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return tsigSecret{}, fmt.Errorf("reading the secret: %w", err)
-	case info.IsDir():
-		return tsigSecret{}, fmt.Errorf("reading the secret: %s is a directory", c.SecretFile)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return tsigSecret{}, fmt.Errorf("reading the secret: others than its owner may use %s (mode %04o): chmod 600 %s",
-			c.SecretFile, info.Mode().Perm(), c.SecretFile)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	text, err := secretfile.Own(c.SecretFile, maxSecretFile)
 	if err != nil {
 		return tsigSecret{}, fmt.Errorf("reading the secret: %w", err)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/gatepost-mail/gatepost/internal/owner"
 )
 
 // The pragmas of every connection. A write waits for another process's. A batch that was taken is on the disk: the journal that it
@@ -148,7 +150,7 @@ func fileSQLite(path string, create bool) error {
 		return reason(err)
 	}
 	defer f.Close()
-	if err := giveAway(f, filepath.Dir(path)); err != nil {
+	if err := owner.FileAs(filepath.Dir(path), f); err != nil {
 		return reason(err)
 	}
 	return f.Close()

@@ -7,12 +7,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
+
+	"github.com/gatepost-mail/gatepost/internal/owner"
+	"github.com/gatepost-mail/gatepost/internal/secretfile"
 )
 
 // A Secret is what tokens are made with. Whoever has it can write to every address.
@@ -71,21 +72,7 @@ func Rotate(path string) ([]Secret, error) {
 // ReadSecrets reads the secrets in a file. On Unix, a file that others than its owner may use is refused.
 func ReadSecrets(path string) ([]Secret, error) {
 	const doing = "reading the secret of the report addresses"
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", doing, err)
-	case info.IsDir():
-		return nil, fmt.Errorf("%s: %s is a directory", doing, path)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("%s: others than its owner may use %s (mode %04o): chmod 600 %s", doing, path, info.Mode().Perm(), path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	text, err := secretfile.Own(path, maxSecretFile)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -156,7 +143,7 @@ func replace(path string, secrets []Secret, overwrite bool) error {
 		err = closeErr
 	}
 	if err == nil {
-		err = ownAs(filepath.Dir(path), f.Name())
+		err = owner.As(filepath.Dir(path), f.Name())
 	}
 	switch {
 	case err != nil:

@@ -3,7 +3,6 @@ package api_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -57,19 +56,6 @@ func TestATokenEndpointThatRedirectsOrFloodsGetsNothing(t *testing.T) {
 				t.Errorf("the error is %v", err)
 			}
 		})
-	}
-}
-
-func TestASecretIsTheFilesOnlyLine(t *testing.T) {
-	for text, want := range map[string]string{"secret\n": "secret", "secret\r\n": "secret", " with spaces ": " with spaces ", "": "", "\n": "", "two\nlines\n": ""} {
-		path := inboxtest.Secret(t, "x")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got, err := api.Secret(path)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, error %v", text, got, err)
-		}
 	}
 }
 

@@ -5,14 +5,12 @@ package api
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +20,8 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
 	"github.com/gatepost-mail/gatepost/internal/option"
+	"github.com/gatepost-mail/gatepost/internal/secretfile"
+	"github.com/gatepost-mail/gatepost/internal/trust"
 )
 
 // The providers whose token endpoints are known.
@@ -105,39 +105,11 @@ func Loopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// Secret reads a file with a secret in one line.
-func Secret(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if info.Size() > 64<<10 {
-		return "", fmt.Errorf("%s: is too large for a secret", path)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	secret := strings.TrimRight(string(text), "\r\n")
-	if secret == "" || strings.ContainsAny(secret, "\r\n\x00") {
-		return "", fmt.Errorf("%s: does not hold a secret in its first and only line", path)
-	}
-	return secret, nil
-}
-
 // TLS makes a configuration that trusts whom caFile names, or the system's authorities.
 func TLS(caFile string) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile == "" {
-		return c, nil
-	}
-	text, err := os.ReadFile(caFile)
+	c, err := trust.TLS(caFile)
 	if err != nil {
 		return nil, option.Errorf("CAFile", "%w", err)
-	}
-	c.RootCAs = x509.NewCertPool()
-	if !c.RootCAs.AppendCertsFromPEM(text) {
-		return nil, option.Errorf("CAFile", "%s: has no certificate in it", caFile)
 	}
 	return c, nil
 }
@@ -222,22 +194,22 @@ func (s *Source) fetch(ctx context.Context) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := ""
+	clientSecret := ""
 	if s.o.ClientSecretFile != "" {
-		if secret, err = Secret(s.o.ClientSecretFile); err != nil {
+		if clientSecret, err = secretfile.Line(s.o.ClientSecretFile); err != nil {
 			return nil, option.Errorf("ClientSecretFile", "%w", err)
 		}
 	}
 	if s.o.RefreshTokenFile == "" {
-		c := clientcredentials.Config{ClientID: s.o.ClientID, ClientSecret: secret, TokenURL: address, Scopes: s.scopes, AuthStyle: style}
+		c := clientcredentials.Config{ClientID: s.o.ClientID, ClientSecret: clientSecret, TokenURL: address, Scopes: s.scopes, AuthStyle: style}
 		return c.Token(ctx)
 	}
 	if s.refresh == "" {
-		if s.refresh, err = Secret(s.o.RefreshTokenFile); err != nil {
+		if s.refresh, err = secretfile.Line(s.o.RefreshTokenFile); err != nil {
 			return nil, option.Errorf("RefreshTokenFile", "%w", err)
 		}
 	}
-	c := oauth2.Config{ClientID: s.o.ClientID, ClientSecret: secret, Scopes: s.scopes,
+	c := oauth2.Config{ClientID: s.o.ClientID, ClientSecret: clientSecret, Scopes: s.scopes,
 		Endpoint: oauth2.Endpoint{TokenURL: address, AuthStyle: style}}
 	token, err := c.TokenSource(ctx, &oauth2.Token{RefreshToken: s.refresh}).Token()
 	if refused := new(oauth2.RetrieveError); errors.As(err, &refused) && refused.ErrorCode == "invalid_grant" {

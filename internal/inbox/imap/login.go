@@ -13,8 +13,8 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"github.com/gatepost-mail/gatepost/internal/inbox"
-	"github.com/gatepost-mail/gatepost/internal/inbox/api"
 	"github.com/gatepost-mail/gatepost/internal/option"
+	"github.com/gatepost-mail/gatepost/internal/secretfile"
 )
 
 // A refused login is not tried again at once: providers lock accounts.
@@ -24,7 +24,7 @@ func (s *session) login(ctx context.Context) error {
 	if s.in.tokens != nil {
 		return s.loginToken(ctx)
 	}
-	password, err := api.Secret(s.in.o.PasswordFile)
+	password, err := secretfile.Line(s.in.o.PasswordFile)
 	if err != nil {
 		return option.Errorf("PasswordFile", "%w", err)
 	}

@@ -8,13 +8,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"runtime"
 	"strings"
 
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/secretfile"
 )
 
 // A Token lets somebody upload.
@@ -39,36 +36,15 @@ const (
 //
 // A file that others than its owner may read or write is refused on Unix.
 func ReadTokens(path string) ([]Token, error) {
-	f, err := os.Open(path)
+	text, err := secretfile.Own(path, maxTokenFile)
 	if err != nil {
-		return nil, tokenFileError(path, err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, tokenFileError(path, err)
-	case info.IsDir():
-		return nil, tokenFileError(path, errors.New("a directory"))
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return nil, tokenFileError(path, fmt.Errorf("others than its owner may use it (mode %04o): chmod 600 %s", info.Mode().Perm(), path))
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
-	if err != nil {
-		return nil, tokenFileError(path, err)
+		return nil, fmt.Errorf("reading the tokens for uploads: %w", err)
 	}
 	tokens, err := parseTokens(text)
 	if err != nil {
-		return nil, tokenFileError(path, err)
+		return nil, fmt.Errorf("reading the tokens for uploads: %s: %w", path, err)
 	}
 	return tokens, nil
-}
-
-func tokenFileError(path string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading the tokens for uploads: %w", err)
-	}
-	return fmt.Errorf("reading the tokens for uploads: %s: %w", path, err)
 }
 
 // parseTokens reads the text of a file. An error never holds a token.
