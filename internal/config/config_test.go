@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/gatepost-mail/gatepost/internal/tomlfile"
 )
 
 const example = "../../docs/gatepost.example.toml"
@@ -144,7 +146,7 @@ func TestFileThatCannotBeReadIsNamed(t *testing.T) {
 		}
 	}
 	large := filepath.Join(t.TempDir(), "large.toml")
-	if err := os.WriteFile(large, make([]byte, maxFile+1), 0o600); err != nil {
+	if err := os.WriteFile(large, make([]byte, tomlfile.MaxBytes+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Load(large); err == nil || !strings.Contains(err.Error(), large) {

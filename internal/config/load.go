@@ -4,68 +4,31 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/gatepost-mail/gatepost/internal/tomlfile"
 )
 
-// maxFile bounds what is read: a file that is larger is something else.
-const maxFile = 1 << 20
-
-var errNoFile = errors.New("not a file")
-
 // An Error says what is wrong with a file, and where.
-type Error struct {
-	File         string
-	Line, Column int // from 1; Line is 0 where there is no one place
-	Err          error
-}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
-	}
-	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
+type Error = tomlfile.Error
 
 // Load reads a file. The error is an [*Error], or that of reading it.
 func Load(path string) (*Config, error) {
-	text, err := read(path)
+	text, err := tomlfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
 	return Parse(path, text)
 }
 
-func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case info.IsDir():
-		return nil, &os.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
-	case !info.Mode().IsRegular(): // a pipe that nobody writes to would keep us for ever
-		return nil, &os.PathError{Op: "read", Path: path, Err: errNoFile}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
-}
-
 // Parse reads the text of a file of this name.
 func Parse(name string, text []byte) (*Config, error) {
-	if len(text) > maxFile {
-		return nil, &Error{File: name, Err: fmt.Errorf("larger than %d bytes: this is no configuration file", maxFile)}
+	if len(text) > tomlfile.MaxBytes {
+		return nil, &Error{File: name, Err: fmt.Errorf("larger than %d bytes: this is no configuration file", tomlfile.MaxBytes)}
 	}
 	c := Default()
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(c); err != nil {
@@ -91,7 +54,7 @@ func cutQuoted(message, prefix string) (string, bool) {
 
 // At puts the place of a key in a file before what is wrong with it.
 func At(path, key string, err error) error {
-	text, readErr := read(path)
+	text, readErr := tomlfile.Read(path)
 	if readErr != nil {
 		return err
 	}

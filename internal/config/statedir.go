@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/gatepost-mail/gatepost/internal/tomlfile"
 )
 
 // StateDirOf is the state directory that a file names, or else the default. That something else is wrong with the file does not matter.
 func StateDirOf(path string) (string, error) {
-	text, err := read(path)
+	text, err := tomlfile.Read(path)
 	if err != nil {
 		return "", err
 	}

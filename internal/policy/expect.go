@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/tomlfile"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
@@ -111,7 +112,7 @@ type writtenCase struct {
 
 // LoadExpectations reads a file.
 func LoadExpectations(path string) (*Expectations, error) {
-	text, err := readFile(path)
+	text, err := tomlfile.Read(path)
 	if err != nil {
 		return nil, err
 	}

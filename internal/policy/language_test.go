@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/tomlfile"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
@@ -88,7 +89,7 @@ func TestErrorNamesFileLineAndColumnAndHowToMendIt(t *testing.T) {
 		{"", `p.toml:1:1: there is no rule in it`},
 		{"[[rule]", `p.toml:1:7: `},
 		{"\x00\xff", `p.toml:1:`},
-		{strings.Repeat("#", maxFile+1), `p.toml: larger than`},
+		{strings.Repeat("#", tomlfile.MaxBytes+1), `p.toml: larger than`},
 	} {
 		_, err := Parse("p.toml", []byte(c.text))
 		var at *Error

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -12,29 +11,14 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/gatepost-mail/gatepost/internal/nearest"
+	"github.com/gatepost-mail/gatepost/internal/tomlfile"
 )
 
-// The bounds of a file: one that is larger is something else.
-const (
-	maxFile  = 1 << 20
-	maxRules = 500
-)
+// maxRules are those of one file.
+const maxRules = 500
 
-// An Error says what is wrong with a policy, and where.
-type Error struct {
-	File         string
-	Line, Column int // from 1; Line is 0 where there is no one place
-	Err          error
-}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
-	}
-	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
+// An Error says what is wrong with a file, and where.
+type Error = tomlfile.Error
 
 // Named gives a preset, or reads the file: a name with a slash, a backslash or a dot in it is a file's.
 func Named(nameOrFile string) (*Policy, error) {
@@ -52,29 +36,11 @@ func Named(nameOrFile string) (*Policy, error) {
 
 // Load reads a file. The error is an [*Error], or that of reading it.
 func Load(path string) (*Policy, error) {
-	text, err := readFile(path)
+	text, err := tomlfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
 	return Parse(path, text)
-}
-
-var errNoFile = errors.New("not a file")
-
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() { // a folder, or a pipe that nobody writes to
-		err = &os.PathError{Op: "read", Path: path, Err: errNoFile}
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // A file is a policy as written.
@@ -131,8 +97,8 @@ func Parse(name string, text []byte) (*Policy, error) {
 
 // decode reads TOML strictly, and says in our words what is wrong with it.
 func decode(name string, text []byte, into any) error {
-	if len(text) > maxFile {
-		return &Error{File: name, Err: fmt.Errorf("larger than %d bytes: this is no such file", maxFile)}
+	if len(text) > tomlfile.MaxBytes {
+		return &Error{File: name, Err: fmt.Errorf("larger than %d bytes: this is no such file", tomlfile.MaxBytes)}
 	}
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(into)
 	var missing *toml.StrictMissingError

@@ -5,9 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/gatepost-mail/gatepost/internal/nearest"
+	"github.com/gatepost-mail/gatepost/internal/tomlfile"
 )
 
 //go:embed services/*.toml
@@ -43,29 +42,11 @@ var Known = sync.OnceValue(func() *Table {
 	return newTable(all)
 })
 
-// The bounds of a file: one that is larger is something else.
-const (
-	maxFile     = 1 << 20
-	maxServices = 5000
-)
+// maxServices are those of one file.
+const maxServices = 5000
 
 // An Error says what is wrong with a file, and where.
-type Error struct {
-	File         string
-	Line, Column int // from 1; Line is 0 where there is no one place
-	Err          error
-}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
-	}
-	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
-
-var errNoFile = errors.New("not a file")
+type Error = tomlfile.Error
 
 // Load reads an administrator's own file on top of the table; without one, the table is that which comes with Gatepost. A service with an id of ours changes ours, key by key; any other is
 // added. What it is recognised by goes before what ours are. The error is an [*Error], or that of reading the file.
@@ -73,19 +54,7 @@ func Load(path string) (*Table, error) {
 	if path == "" {
 		return Known(), nil
 	}
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() { // a folder, or a pipe that nobody writes to
-		err = &os.PathError{Op: "read", Path: path, Err: errNoFile}
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	text, err := tomlfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +86,8 @@ type file struct {
 }
 
 func parse(name string, text []byte, known map[string]*Service) ([]*Service, error) {
-	if len(text) > maxFile {
-		return nil, &Error{File: name, Err: fmt.Errorf("larger than %d bytes: this is no table of services", maxFile)}
+	if len(text) > tomlfile.MaxBytes {
+		return nil, &Error{File: name, Err: fmt.Errorf("larger than %d bytes: this is no table of services", tomlfile.MaxBytes)}
 	}
 	var f file
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&f); err != nil {

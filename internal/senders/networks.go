@@ -56,6 +56,8 @@ func OpenNetworks(log *slog.Logger, paths ...string) (*Networks, error) {
 	return n, nil
 }
 
+var errNoFile = errors.New("not a file")
+
 func (d *database) read() error {
 	info, err := os.Stat(d.path)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gatepost-mail/gatepost/internal/tomlfile"
 )
 
 func id(s *Service) string {
@@ -169,7 +171,7 @@ func TestAMistakeIsShownWhereItIs(t *testing.T) {
 		{good + "ptr = [\"a.example\"]\n" + good + "ptr = [\"b.example\"]\n", `own.toml:7:1: id: "a" is in line 2 already`},
 		{good + "ptr = [\"a.example\"]\n" + strings.ReplaceAll(good, "a", "b") + "ptr = [\"a.example\"]\n", ""},
 		{good + "ptr = [\"a.example\"]\n[[service]]\nid = \"b\"\nname = \"B\"\nrole = \"sender\"\nptr = [\"a.example\"]\n", "own.toml:10:1: ptr: a.example is that of a already"},
-		{strings.Repeat("#", maxFile+1), "own.toml: larger than"},
+		{strings.Repeat("#", tomlfile.MaxBytes+1), "own.toml: larger than"},
 	} {
 		_, err := Parse("own.toml", []byte(c.text))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
