@@ -201,7 +201,7 @@ func (s screen) domainSources(d *insight.Domain, p insight.Period, all bool) {
 		s.known("next", printable(d.Next.Text))
 		if r := d.Next.Record; r != nil {
 			s.line("")
-			s.line(fmt.Sprintf("  %s. %s %s", printable(r.Name), printable(r.Type), quoteRecord(r.Value)))
+			s.line(fmt.Sprintf("  %s. %s %s", printable(r.Name), printable(r.Type), strings.Join(dns.QuoteText(r.Value), " ")))
 		}
 	}
 }
@@ -251,9 +251,4 @@ func hosts(ips []netip.Addr, name string) string {
 		return ""
 	}
 	return strings.Join(words, ", ")
-}
-
-// quoteRecord writes the value of a TXT record for a zone file.
-func quoteRecord(v string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable(v)) + `"`
 }

@@ -37,33 +37,7 @@ type Record struct {
 
 // Zone is the record in the form of a zone file.
 func (r Record) Zone() string {
-	var b strings.Builder
-	b.WriteString(r.Name + ". IN TXT")
-	for text := r.Text; ; {
-		n := min(len(text), 255) // RFC 1035 3.3
-		b.WriteByte(' ')
-		writeQuoted(&b, text[:n])
-		if text = text[n:]; text == "" {
-			return b.String()
-		}
-	}
-}
-
-// writeQuoted writes a string of a zone file (RFC 1035 5.1).
-func writeQuoted(b *strings.Builder, s string) {
-	b.WriteByte('"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c < ' ' || c >= 0x7f:
-			fmt.Fprintf(b, `\%03d`, c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
+	return r.Name + ". IN TXT " + strings.Join(dns.QuoteText(r.Text), " ")
 }
 
 // Publish finds out what has to be published for a domain. A DNS failure is a note, and never an error: the address stands.
