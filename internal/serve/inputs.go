@@ -23,17 +23,22 @@ import (
 // file.
 func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string, err error) {
 	room := new(spool.Room) // one bound for the memory of all
+	add := func(kind string, i int, in inbox.Input, wrong error) {
+		switch {
+		case err != nil:
+		case wrong != nil:
+			key, err = inFile(kind, i, wrong)
+		default:
+			all = append(all, in)
+		}
+	}
 	for i := range r.Folders {
 		f := &r.Folders[i]
 		in, err := folder.New(folder.Options{
 			Name: "folder:" + f.Path, Paths: []string{f.Path}, Folders: f.Folders, Recursive: f.Recursive, After: f.After, Done: f.Done,
 			Bad: f.Bad, MaxSize: int64(f.MaxSize), Rescan: time.Duration(f.Rescan), Spool: room, Log: log,
 		})
-		if err != nil {
-			key, err := inFile("folder", i, err)
-			return nil, key, err
-		}
-		all = append(all, in)
+		add("folder", i, in, err)
 	}
 	for i := range r.IMAP {
 		m := &r.IMAP[i]
@@ -42,11 +47,7 @@ func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string,
 			OAuth: oauth(m.OAuth), Mailboxes: m.Mailboxes, After: m.After, Done: m.Done, Bad: m.Bad, Keyword: m.Keyword,
 			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), Spool: room, Log: log,
 		})
-		if err != nil {
-			key, err := inFile("imap", i, err)
-			return nil, key, err
-		}
-		all = append(all, in)
+		add("imap", i, in, err)
 	}
 	for i := range r.Graph {
 		m := &r.Graph[i]
@@ -54,11 +55,7 @@ func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string,
 			OAuth: valueOf(oauth(m.OAuth)), User: m.User, Folder: m.Folder, After: m.After, Done: m.Done, Bad: m.Bad,
 			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), BaseURL: m.ServerURL, CAFile: m.CAFile, Spool: room, Log: log,
 		})
-		if err != nil {
-			key, err := inFile("graph", i, err)
-			return nil, key, err
-		}
-		all = append(all, in)
+		add("graph", i, in, err)
 	}
 	for i := range r.Gmail {
 		m := &r.Gmail[i]
@@ -66,11 +63,10 @@ func inputs(r *config.Reports, log *slog.Logger) (all []inbox.Input, key string,
 			OAuth: valueOf(oauth(m.OAuth)), User: m.User, Label: m.Label, After: m.After, Done: m.Done, Bad: m.Bad,
 			MaxSize: int64(m.MaxSize), Poll: time.Duration(m.Poll), BaseURL: m.ServerURL, CAFile: m.CAFile, Spool: room, Log: log,
 		})
-		if err != nil {
-			key, err := inFile("gmail", i, err)
-			return nil, key, err
-		}
-		all = append(all, in)
+		add("gmail", i, in, err)
+	}
+	if err != nil {
+		return nil, key, err
 	}
 	return all, "", nil
 }
