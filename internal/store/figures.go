@@ -112,18 +112,26 @@ func domainsOf(ctx context.Context, db asker, q Question) (ids []int64, names ma
 	return ids, names, err
 }
 
+// domains gives the domains that a question is about, of those that are there.
+func (d *database) domains(ctx context.Context, q Question) (ids []int64, names map[int64]string, err error) {
+	if err := d.ready(); err != nil {
+		return nil, nil, err
+	}
+	ids, names, err = domainsOf(ctx, d.read, q)
+	return ids, names, d.explained(err)
+}
+
 // asked gives the conditions of a question on a table with domain, day and verified; nil if it asks for nothing that is there.
 func (d *database) asked(ctx context.Context, q Question) (*conditions, error) {
-	if err := d.ready(); err != nil {
+	ids, _, err := d.domains(ctx, q)
+	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	ids, _, err := domainsOf(ctx, d.read, q)
-	if err != nil {
-		return nil, d.explain(err)
-	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
+	return askedOf(ids, q), nil
+}
+
+// askedOf are the conditions of a question about the domains that it is about.
+func askedOf(ids []int64, q Question) *conditions {
 	c := &conditions{terms: []string{"domain IN (" + integers(ids) + ")"}}
 	from, to := q.period()
 	c.add("day >= ?", from)
@@ -131,7 +139,7 @@ func (d *database) asked(ctx context.Context, q Question) (*conditions, error) {
 	if q.Verified {
 		c.terms = append(c.terms, "verified = 1")
 	}
-	return c, nil
+	return c
 }
 
 // ofReporter adds the condition on report_days.
@@ -161,17 +169,11 @@ func (f *Figures) add(o Figures) {
 // Domains is as Reports says.
 func (d *database) Domains(ctx context.Context, q Question) ([]DomainFigures, error) {
 	q.Domains = nil
-	if err := d.ready(); err != nil {
+	ids, names, err := d.domains(ctx, q)
+	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	ids, names, err := domainsOf(ctx, d.read, q)
-	if err != nil {
-		return nil, d.explain(err)
-	}
-	c, err := d.asked(ctx, q)
-	if err != nil || c == nil {
-		return nil, err
-	}
+	c := askedOf(ids, q)
 	c.ofReporter(q.Reporter)
 	counted := map[int64]DomainFigures{}
 	_, err = collect(ctx, d, `SELECT domain, min(day), max(day), `+sumFigures+` FROM report_days`+c.where()+` GROUP BY domain`, c.args,

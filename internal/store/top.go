@@ -52,15 +52,9 @@ type top struct {
 }
 
 func (d *database) topOf(ctx context.Context, q Question) (*top, error) {
-	if err := d.ready(); err != nil {
+	ids, _, err := d.domains(ctx, q)
+	if err != nil || len(ids) == 0 {
 		return nil, err
-	}
-	ids, _, err := domainsOf(ctx, d.read, q)
-	if err != nil {
-		return nil, d.explain(err)
-	}
-	if len(ids) == 0 {
-		return nil, nil
 	}
 	t := &top{domains: integers(ids), verified: "1"}
 	if !q.Verified {
@@ -216,12 +210,9 @@ func first(all []SourceFigures, limit int) []SourceFigures {
 func (d *database) Source(ctx context.Context, q Question, ip netip.Addr) (SourceDetail, error) {
 	ip = bare(ip)
 	detail := SourceDetail{IP: ip}
-	if err := d.ready(); err != nil {
-		return detail, err
-	}
-	ids, _, err := domainsOf(ctx, d.read, q)
+	ids, _, err := d.domains(ctx, q)
 	if err != nil || len(ids) == 0 {
-		return detail, d.explained(err)
+		return detail, err
 	}
 	if err := d.seen(ctx, ids, q.Verified, &detail); err != nil {
 		return detail, d.explained(err)
