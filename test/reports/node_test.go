@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/dnstest"
+	"github.com/gatepost-mail/gatepost/test/dovecot"
 )
 
 // A scene is where reports come from: what all nodes share.
 type scene struct {
-	imap                *dovecot
+	imap                mailServer
 	dns                 *dnstest.Server
 	in, done, bad, mail string // directories; the last is a Maildir
 	store               string // the address; the SQLite of the one node if empty
@@ -36,7 +37,7 @@ func setScene(t *testing.T, nodes int, store string) *scene {
 	t.Helper()
 	dir := shortDir(t, "gp-in-")
 	s := &scene{
-		imap: startDovecot(t), store: store, in: filepath.Join(dir, "in"), done: filepath.Join(dir, "done"), bad: filepath.Join(dir, "bad"),
+		imap: startMailServer(t), store: store, in: filepath.Join(dir, "in"), done: filepath.Join(dir, "done"), bad: filepath.Join(dir, "bad"),
 		mail: filepath.Join(dir, "Maildir"), log: &logBuffer{}, dns: dnstest.Start(t, "$ORIGIN .\n_dmarc.mx.example.net. TXT \"v=DMARC1; p=none\"\n"),
 	}
 	for _, sub := range []string{s.in, s.mail + "/new", s.mail + "/cur", s.mail + "/tmp"} {
@@ -81,7 +82,7 @@ func (s *scene) newNode(t *testing.T, i int) *node {
 	}
 	t.Cleanup(n.kill)
 	writeFile(t, filepath.Join(dir, "tokens"), "test "+token+"\n")
-	writeFile(t, filepath.Join(dir, "password"), imapPassword+"\n")
+	writeFile(t, filepath.Join(dir, "password"), dovecot.Password+"\n")
 	n.configure(t, s, "")
 	return n
 }
@@ -131,7 +132,7 @@ tls = "none"
 user = %q
 password_file = "password"
 poll = "2s"
-%s`, n.milter, n.state, store, n.web, s.dns.Addr, host, n.smtp, n.lmtp, s.in, s.done, s.bad, s.mail, s.imap.address, imapUser, more))
+%s`, n.milter, n.state, store, n.web, s.dns.Addr, host, n.smtp, n.lmtp, s.in, s.done, s.bad, s.mail, s.imap.Plain, imapUser, more))
 }
 
 // launch starts it, and does not wait.

@@ -59,12 +59,12 @@ func (p *proxy) serve(client net.Conn) {
 }
 
 func TestAConnectionThatIsCutAnywhereLosesAndDoublesNothing(t *testing.T) {
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	const n = 100
 	for i := range n {
 		a.deliver("INBOX", mail(fmt.Sprint("report ", i)))
 	}
-	p := newProxy(t, a.d.plain, func() int64 { return 500 + rand.Int64N(6000) })
+	p := newProxy(t, a.d.Plain, func() int64 { return 500 + rand.Int64N(6000) })
 	a.o.TLS, a.o.Address = Plain, p.l.Addr().String()
 	a.o.backoff = inbox.Backoff{First: time.Millisecond, Most: 2 * time.Millisecond}
 	im := &inboxtest.Importer{Batch: 3}
@@ -97,7 +97,7 @@ func fill(t *testing.T, a *account, n int) {
 		}
 	}
 	for _, d := range []string{a.home, dir, filepath.Join(dir, "cur"), filepath.Join(dir, "new"), filepath.Join(dir, "tmp")} {
-		if err := os.Chown(d, a.d.uid, a.d.gid); err != nil {
+		if err := os.Chown(d, a.d.UID, a.d.GID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +138,7 @@ func peak(t *testing.T) func() uint64 {
 
 func TestAMailboxOf20000MailsTakesLittleMemory(t *testing.T) {
 	const n = 20_000
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	fill(t, a, n)
 	a.o.After = Flag // on a busy machine Dovecot takes a minute to move as many
 	im := &inboxtest.Importer{Batch: 500, Forget: true}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/inbox/inboxtest"
+	"github.com/gatepost-mail/gatepost/test/dovecot"
 )
 
 // once runs an input until it is through, with no patience for one that hangs.
@@ -56,4 +57,4 @@ func until(t *testing.T, what string, f func() bool) {
 	t.Fatalf("never: %s", what)
 }
 
-const secret = "a secret with \"quotes\" and \\"
+const secret = dovecot.Password

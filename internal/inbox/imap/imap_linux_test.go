@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/inbox/inboxtest"
 	"github.com/gatepost-mail/gatepost/internal/intake"
+	"github.com/gatepost-mail/gatepost/test/dovecot"
 )
 
 func await(t *testing.T, im *inboxtest.Importer, n int) {
@@ -28,7 +29,7 @@ func await(t *testing.T, im *inboxtest.Importer, n int) {
 
 func TestAMessageIsMovedOnlyAfterItIsCommitted(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	for i := range 5 {
 		a.deliver("INBOX", mail(fmt.Sprint("report ", i)))
 	}
@@ -72,7 +73,7 @@ func TestWithoutMOVEMessagesAreCopiedAndDeletedAndOthersDeletedOnesStay(t *testi
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := server(t, config).account(t)
+			a := accountOf(t, server(t, config))
 			a.deliver("INBOX", mail("another's"), imap.FlagDeleted)
 			a.deliver("INBOX", mail("first"), imap.FlagFlagged)
 			a.deliver("INBOX", mail("second"))
@@ -110,7 +111,7 @@ func TestFlagSeenAndDelete(t *testing.T) {
 	for _, after := range []string{Flag, Seen, Delete} {
 		t.Run(after, func(t *testing.T) {
 			t.Parallel()
-			a := server(t, "").account(t)
+			a := accountOf(t, server(t, ""))
 			a.o.After = after
 			a.deliver("INBOX", mail("first"))
 			a.deliver("INBOX", mail("second"))
@@ -139,7 +140,7 @@ func TestFlagSeenAndDelete(t *testing.T) {
 
 func TestABadMessageIsMovedToItsOwnMailboxOnce(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	a.o.MaxSize = 10_000
 	a.deliver("INBOX", mail("good"))
 	a.deliver("INBOX", mail("bad"))
@@ -173,7 +174,7 @@ func TestABadMessageIsMovedToItsOwnMailboxOnce(t *testing.T) {
 
 func TestWhatCouldNotBeStoredStaysAndDoesNotKeepOthersBack(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	a.deliver("INBOX", mail("first"))
 	a.deliver("INBOX", mail("fails"))
 	a.deliver("INBOX", mail("last"))
@@ -201,7 +202,7 @@ func TestWhatCouldNotBeStoredStaysAndDoesNotKeepOthersBack(t *testing.T) {
 
 func TestAStoreThatIsAwayLosesNothing(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	for i := range 25 {
 		a.deliver("INBOX", mail(fmt.Sprint("report ", i)))
 	}
@@ -228,7 +229,7 @@ func TestAStoreThatIsAwayLosesNothing(t *testing.T) {
 
 func TestIDLETellsOfNewMailAtOnce(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	a.o.Poll = time.Hour
 	im := &inboxtest.Importer{Batch: 1}
 	in := run(t, a.o, im)
@@ -247,7 +248,7 @@ func TestIDLETellsOfNewMailAtOnce(t *testing.T) {
 
 func TestAServerWithoutIDLEIsAsked(t *testing.T) {
 	t.Parallel()
-	a := server(t, "imap_capability = IMAP4rev1").account(t)
+	a := accountOf(t, server(t, "imap_capability = IMAP4rev1"))
 	a.o.Poll = 100 * time.Millisecond
 	im := &inboxtest.Importer{Batch: 1}
 	run(t, a.o, im)
@@ -259,7 +260,7 @@ func TestAServerWithoutIDLEIsAsked(t *testing.T) {
 
 func TestIDLEIsBegunAnew(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	a.o.idle = 20 * time.Millisecond
 	im := &inboxtest.Importer{Batch: 1}
 	in := run(t, a.o, im)
@@ -275,7 +276,7 @@ func TestIDLEIsBegunAnew(t *testing.T) {
 
 func TestSeveralMailboxes(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	for _, name := range []string{"Reports", "Berichte für DMARC"} {
 		if err := a.client().Create(name, nil).Wait(); err != nil {
 			t.Fatal(err)
@@ -293,7 +294,7 @@ func TestSeveralMailboxes(t *testing.T) {
 
 func TestAKeepaliveIsSentWhileTheImporterIsBusy(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	a.deliver("INBOX", mail("first"))
 	a.o.keepalive = 20 * time.Millisecond
 	alive := make(chan struct{}, 1000)
@@ -315,7 +316,7 @@ func TestAKeepaliveIsSentWhileTheImporterIsBusy(t *testing.T) {
 
 func TestAMoveThatIsRefusedIsNotTriedInAHotLoopNorIsTheMessageOfferedAgain(t *testing.T) {
 	t.Parallel()
-	a := server(t, "mail_plugins = acl\nplugin {\n acl = vfile\n}\n").account(t)
+	a := accountOf(t, server(t, "mail_plugins = acl\nplugin {\n acl = vfile\n}\n"))
 	if err := a.client().Create("Gatepost-Done", nil).Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +341,7 @@ func TestAMoveThatIsRefusedIsNotTriedInAHotLoopNorIsTheMessageOfferedAgain(t *te
 
 func TestOncesErrorSaysWhatCouldNotBePutAway(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	a.deliver("INBOX", mail("first"))
 	a.o.Done = "no/such/" + strings.Repeat("x", 300)
 	im := new(inboxtest.Importer)
@@ -352,7 +353,7 @@ func TestOncesErrorSaysWhatCouldNotBePutAway(t *testing.T) {
 
 func TestARenewedMailboxIsReadAnew(t *testing.T) {
 	t.Parallel()
-	a := server(t, "").account(t)
+	a := accountOf(t, server(t, ""))
 	if err := a.client().Create("Reports", nil).Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -386,14 +387,14 @@ func TestTheWaysToLogIn(t *testing.T) {
 	for name, change := range map[string]func(a *account){
 		"tls": func(*account) {},
 		"starttls": func(a *account) {
-			a.o.TLS, a.o.Address = StartTLS, strings.Replace(a.d.plain, "127.0.0.1", "localhost", 1)
+			a.o.TLS, a.o.Address = StartTLS, strings.Replace(a.d.Plain, "127.0.0.1", "localhost", 1)
 		},
-		"loopback": func(a *account) { a.o.TLS, a.o.Address = Plain, a.d.plain },
-		"name":     func(a *account) { a.o.Address, a.o.ServerName = a.d.encrypted, "localhost" },
+		"loopback": func(a *account) { a.o.TLS, a.o.Address = Plain, a.d.Plain },
+		"name":     func(a *account) { a.o.Address, a.o.ServerName = a.d.Encrypted, "localhost" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := server(t, "").account(t)
+			a := accountOf(t, server(t, ""))
 			change(a)
 			a.deliver("INBOX", mail("first"))
 			im := new(inboxtest.Importer)
@@ -406,7 +407,7 @@ func TestTheWaysToLogIn(t *testing.T) {
 
 func TestWhyThereIsNoConnectionIsSaid(t *testing.T) {
 	d := server(t, "")
-	if err := os.WriteFile(d.ca+".not", []byte("another secret"), 0o600); err != nil {
+	if err := os.WriteFile(d.CA+".not", []byte("another secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -414,16 +415,16 @@ func TestWhyThereIsNoConnectionIsSaid(t *testing.T) {
 		want   string
 	}{
 		"authority": {func(a *account) { a.o.CAFile = "" }, "authority that is not trusted"},
-		"name":      {func(a *account) { a.o.Address = d.encrypted }, "certificate is another's"},
-		"port":      {func(a *account) { a.o.Address = strings.Replace(d.plain, "127.0.0.1", "localhost", 1) }, "does not speak TLS"},
-		"password":  {func(a *account) { a.o.PasswordFile = d.ca + ".not" }, "the server refused the login: the server says NO [AUTHENTICATIONFAILED]"},
+		"name":      {func(a *account) { a.o.Address = d.Encrypted }, "certificate is another's"},
+		"port":      {func(a *account) { a.o.Address = strings.Replace(d.Plain, "127.0.0.1", "localhost", 1) }, "does not speak TLS"},
+		"password":  {func(a *account) { a.o.PasswordFile = d.CA + ".not" }, "the server refused the login: the server says NO [AUTHENTICATIONFAILED]"},
 		"mailbox":   {func(a *account) { a.o.Mailboxes = []string{"Nowhere"} }, "mailbox Nowhere: the server says NO"},
-		"nobody":    {func(a *account) { a.o.Address = freeAddress() }, "cannot connect"},
-		"file":      {func(a *account) { a.o.PasswordFile = filepath.Join(d.dir, "nothing") }, "PasswordFile: "},
+		"nobody":    {func(a *account) { a.o.Address = dovecot.FreeAddress() }, "cannot connect"},
+		"file":      {func(a *account) { a.o.PasswordFile = filepath.Join(d.Dir, "nothing") }, "PasswordFile: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := d.account(t)
+			a := accountOf(t, d)
 			c.change(a)
 			err := once(t, a.o, new(inboxtest.Importer))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
