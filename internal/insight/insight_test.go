@@ -50,7 +50,7 @@ func source(p Period, l line) SourceFacts {
 	}
 	for i := range p.Len() {
 		s.Days = append(s.Days, store.DayFigures{Day: p.From.AddDate(0, 0, i), Figures: f})
-		plus(&s.Figures, f)
+		s.Figures.Add(f)
 	}
 	if l.passed > 0 {
 		s.Results = append(s.Results, store.Part{DKIM: "pass", SPF: "pass", Messages: l.passed * n, Passed: l.passed * n})
@@ -81,7 +81,7 @@ func domain(record string, lines ...line) DomainFacts {
 	for _, l := range lines {
 		s := source(week, l)
 		d.Sources = append(d.Sources, s)
-		plus(&day, s.Days[0].Figures)
+		day.Add(s.Days[0].Figures)
 	}
 	for i := range 60 {
 		d.Days = append(d.Days, store.DayFigures{Day: week.To.AddDate(0, 0, i-59), Figures: day})

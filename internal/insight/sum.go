@@ -15,8 +15,8 @@ func (f *Facts) Sum() *Answer {
 	a := &Answer{Period: f.Period}
 	for i := range f.Domains {
 		d := f.domain(&f.Domains[i])
-		plus(&a.Now, d.Now)
-		plus(&a.Before, d.Before)
+		a.Now.Add(d.Now)
+		a.Before.Add(d.Before)
 		if a.Days == nil {
 			a.Days = slices.Clone(d.Days)
 		} else {
@@ -27,15 +27,6 @@ func (f *Facts) Sum() *Answer {
 		a.Domains = append(a.Domains, d)
 	}
 	return a
-}
-
-func plus(to *store.Figures, f store.Figures) {
-	to.Messages += f.Messages
-	to.Passed += f.Passed
-	to.DKIM += f.DKIM
-	to.SPF += f.SPF
-	to.Quarantined += f.Quarantined
-	to.Rejected += f.Rejected
 }
 
 func (d *Day) add(o Day) {
@@ -49,7 +40,7 @@ func (d *Day) add(o Day) {
 func within(days []store.DayFigures, p Period) (sum store.Figures) {
 	for _, d := range days {
 		if p.Has(d.Day) {
-			plus(&sum, d.Figures)
+			sum.Add(d.Figures)
 		}
 	}
 	return sum
@@ -126,7 +117,7 @@ func (f *Facts) groups(d *DomainFacts, kinds map[netip.Addr]senders.Kind) []Grou
 			g.Docs = s.Docs
 		}
 		for _, s := range p.sources {
-			plus(&g.Figures, s.Figures)
+			g.Figures.Add(s.Figures)
 			g.IPs = append(g.IPs, s.IP)
 			if !s.First.IsZero() && (g.First.IsZero() || s.First.Before(g.First)) {
 				g.First = s.First

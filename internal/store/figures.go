@@ -157,7 +157,8 @@ func (f *Figures) into() []any {
 	return []any{&f.Messages, &f.Passed, &f.DKIM, &f.SPF, &f.Quarantined, &f.Rejected}
 }
 
-func (f *Figures) add(o Figures) {
+// Add counts more messages in.
+func (f *Figures) Add(o Figures) {
 	f.Messages += o.Messages
 	f.Passed += o.Passed
 	f.DKIM += o.DKIM

@@ -295,11 +295,11 @@ func (d *database) detail(ctx context.Context, where string, args []any, s *Sour
 	byDay, byFacet, byReporter := map[int64]*Figures{}, map[int64]int64{}, map[int64]*Part{}
 	for _, l := range lines {
 		f := facets[l.facet].figures(l.messages)
-		s.Figures.add(f)
+		s.Figures.Add(f)
 		if byDay[l.day] == nil {
 			byDay[l.day] = &Figures{}
 		}
-		byDay[l.day].add(f)
+		byDay[l.day].Add(f)
 		byFacet[l.facet] += l.messages
 		if byReporter[l.reporter] == nil {
 			byReporter[l.reporter] = &Part{Name: reporters[l.reporter]}
