@@ -22,7 +22,7 @@ const (
 func (c *Client) ask(ctx context.Context, q question) reply {
 	name := q.name
 	ttl := time.Duration(1<<63 - 1)
-	authentic := true
+	authentic := !c.checkingDisabled
 	for range maxChain {
 		msg, err := c.exchange(ctx, name, q.typ)
 		if err != nil {
@@ -34,11 +34,20 @@ func (c *Client) ask(ctx context.Context, q question) reply {
 		r.answer.Authentic = authentic && r.err == nil
 		if next == "" {
 			r.answer.TTL = r.ttl
-			return r
+			return r.by(name, q.name)
 		}
 		name, ttl = next, r.ttl
 	}
 	return failed(q, &Error{Kind: ErrServFail, Err: errChain})
+}
+
+// by notes in a failure that the name which was asked for is an alias of the one that the last question was for.
+func (r reply) by(name, alias string) reply {
+	var e *Error
+	if name != alias && errors.As(r.err, &e) && e.Alias == "" {
+		e.Alias = name
+	}
+	return r
 }
 
 // failed is the reply where no server gave one.
@@ -57,6 +66,7 @@ func (c *Client) exchange(ctx context.Context, name string, typ Type) (*dns.Msg,
 	msg.SetQuestion(dns.Fqdn(escapeName(name)), uint16(typ))
 	msg.SetEdns0(udpSize, false)
 	msg.AuthenticatedData = true // RFC 6840 5.7: tell us whether you validated it
+	msg.CheckingDisabled = c.checkingDisabled
 	var last error
 	for range c.rounds {
 		for _, s := range c.byHealth() {
@@ -98,9 +108,11 @@ func (c *Client) byHealth() []*server {
 func (c *Client) try(ctx context.Context, s *server, msg *dns.Msg) (*dns.Msg, error) {
 	question := msg.Copy()
 	question.Id = dns.Id()
+	if err := s.pace(ctx); err != nil {
+		return nil, err
+	}
 	for _, network := range []string{"udp", "tcp"} {
-		client := dns.Client{Net: network, Timeout: c.timeout, UDPSize: udpSize}
-		in, _, err := client.ExchangeContext(ctx, question, s.address)
+		in, err := c.put(ctx, s, network, question)
 		switch {
 		case err != nil:
 			return nil, exchangeError(s, err)
@@ -178,7 +190,7 @@ func read(msg *dns.Msg, name string, q question) (r reply, next string) {
 	if msg.Rcode == dns.RcodeNameError {
 		kind = ErrNXDomain
 	}
-	return reply{err: &Error{Name: q.name, Type: q.typ, Kind: kind}, ttl: min(r.ttl, negativeTTL(msg))}, ""
+	return reply{err: &Error{Name: q.name, Type: q.typ, Kind: kind, Alias: next}, ttl: min(r.ttl, negativeTTL(msg))}, ""
 }
 
 func hasSOA(msg *dns.Msg) bool {

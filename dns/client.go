@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 )
 
 // ClientOptions say whom a Client asks, and what it keeps. The zero value of each member means its default.
@@ -20,6 +21,13 @@ type ClientOptions struct {
 	MaxTTL       time.Duration  // how long an answer is kept at most; 1 h
 	MaxNegative  time.Duration  // how long it is remembered that there is no answer; 5 min
 	Cached       func(hit bool) // told of each question whether the cache knew the answer
+
+	PerSecond int // questions to each server in a second; 0: as many as there are
+	Reuse     int // questions from one UDP port, one after the other, which whoever forges answers has to guess; 1
+
+	// CheckingDisabled asks for answers that fail DNSSEC too (the CD bit, RFC 4035 3.2.2), none of which is called authentic. It tells
+	// what fails validation from what cannot be had at all.
+	CheckingDisabled bool
 }
 
 const (
@@ -39,20 +47,25 @@ type Client struct {
 	servers []*server
 	timeout time.Duration
 	rounds  int
+	reuse   int
 	cache   *cache
 	cached  func(hit bool)
 	flights singleflight.Group
+
+	checkingDisabled bool
 }
 
 // A server is one upstream.
 type server struct {
 	address string
-	resting atomic.Int64 // until this time, Unix nanoseconds
+	resting atomic.Int64  // until this time, Unix nanoseconds
+	limit   *rate.Limiter // nil: none
+	idle    chan *socket  // open, and free for another question
 }
 
 // NewClient makes a Client.
 func NewClient(o ClientOptions) *Client {
-	c := &Client{timeout: o.Timeout, rounds: o.Rounds}
+	c := &Client{timeout: o.Timeout, rounds: o.Rounds, reuse: max(1, o.Reuse), checkingDisabled: o.CheckingDisabled}
 	if c.timeout <= 0 {
 		c.timeout = defaultTimeout
 	}
@@ -67,7 +80,11 @@ func NewClient(o ClientOptions) *Client {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			address = net.JoinHostPort(address, "53")
 		}
-		c.servers = append(c.servers, &server{address: address})
+		s := &server{address: address, idle: make(chan *socket, maxIdle)}
+		if o.PerSecond > 0 {
+			s.limit = rate.NewLimiter(rate.Limit(o.PerSecond), max(1, o.PerSecond/10))
+		}
+		c.servers = append(c.servers, s)
 	}
 	c.cache, c.cached = newCache(o), o.Cached
 	if c.cached == nil {

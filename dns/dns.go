@@ -85,6 +85,9 @@ type Error struct {
 	Type Type
 	Kind error // one of the Err… values
 	Err  error // the cause beneath, if there is one
+
+	// Alias is the name that the one asked for stands for, where it is an alias: there the records were looked for.
+	Alias string
 }
 
 func (e *Error) Error() string {

@@ -76,9 +76,9 @@ func (z *Zone) add(rr dns.RR) error {
 	}
 	switch rr := rr.(type) {
 	case *dns.CNAME:
-		n.cname, err = ToASCII(rr.Target)
+		n.cname, err = ToASCII(unescapeName(rr.Target))
 	case *dns.DNAME:
-		n.dname, err = ToASCII(rr.Target)
+		n.dname, err = ToASCII(unescapeName(rr.Target))
 	}
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (z *Zone) resolve(asked string, typ Type) (answer Answer, left string, err 
 		n, source := z.find(name)
 		switch {
 		case n == nil:
-			return Answer{}, name, &Error{Name: asked, Type: typ, Kind: ErrNXDomain}
+			return Answer{}, name, &Error{Name: asked, Type: typ, Kind: ErrNXDomain, Alias: other(name, asked)}
 		case source != "": // a DNAME above the name
 			name = strings.TrimSuffix(name, source) + n.dname
 			continue
@@ -138,11 +138,19 @@ func (z *Zone) resolve(asked string, typ Type) (answer Answer, left string, err 
 			return answer, "", nil
 		}
 		if n.cname == "" {
-			return Answer{}, "", &Error{Name: asked, Type: typ, Kind: ErrNoData}
+			return Answer{}, "", &Error{Name: asked, Type: typ, Kind: ErrNoData, Alias: other(name, asked)}
 		}
 		name = n.cname
 	}
 	return Answer{}, "", &Error{Name: asked, Type: typ, Kind: ErrServFail, Err: errChain}
+}
+
+// other is the name, unless it is the one that was asked for.
+func other(name, asked string) string {
+	if name == asked {
+		return ""
+	}
+	return name
 }
 
 // find gives the node that answers for a name: its own, the one of a DNAME above it (then source is that owner), or the wildcard at
@@ -177,6 +185,25 @@ func (z *Zone) find(name string) (n *node, source string) {
 func (z *Zone) holds(name string) bool {
 	n, _ := z.find(name)
 	return n != nil && n.owner
+}
+
+// whole tells whether the file is all that there is at and around a name: it has the SOA of the name's zone, and delegates it to nobody.
+func (z *Zone) whole(name string) bool {
+	for {
+		if n := z.nodes[name]; n != nil {
+			if n.answers[TypeSOA] != nil {
+				return true
+			}
+			if n.answers[TypeNS] != nil {
+				return false
+			}
+		}
+		_, parent, more := strings.Cut(name, ".")
+		if !more {
+			return false
+		}
+		name = parent
+	}
 }
 
 // appendRecord adds a record to the answer for its type.

@@ -126,6 +126,36 @@ behind.example.net. TXT "followed"
 	}
 }
 
+func TestOverlayWithTheSOAOfAZoneIsAllOfThatZone(t *testing.T) {
+	front := parse(t, `
+example.com.          SOA ns1 hostmaster 1 7200 3600 1209600 3600
+example.com.          TXT "new"
+alias.example.com.    CNAME gone.example.com.
+sub.example.com.      NS ns1.example.net.
+`)
+	behind := parse(t, `
+_dmarc.example.com.   TXT "taken out"
+gone.example.com.     TXT "taken out"
+a.sub.example.com.    TXT "delegated"
+example.net.          TXT "another's"
+_dmarc.com.           TXT "above"
+`)
+	o := dns.Overlay(front, behind)
+	for name, want := range map[string]string{
+		"example.com":        "[new]",
+		"_dmarc.example.com": "no such domain",
+		"alias.example.com":  "no such domain",
+		"a.sub.example.com":  "[delegated]",
+		"example.net":        "[another's]",
+		"_dmarc.com":         "[above]",
+	} {
+		a, err := o.Lookup(context.Background(), name, dns.TypeTXT)
+		if got := show(a, err); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+}
+
 func TestToASCII(t *testing.T) {
 	for in, want := range map[string]string{
 		"example.com":                    "example.com",

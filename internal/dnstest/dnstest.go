@@ -29,6 +29,7 @@ const (
 	OtherName  // the answer is to another question
 	LeaveCNAME // only the first alias is told, not where it leads
 	DropFirst  // the first question gets no answer, later ones do
+	Bogus      // SERVFAIL, unless the question has the CD bit; with it, the AD bit is set all the same
 )
 
 // A Server answers for all names of its zone, and NXDOMAIN for all others.
@@ -175,7 +176,9 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, in *dns.Msg) {
 		return
 	case failure == Truncate && overUDP:
 		out.Truncated, out.Answer = true, nil
-	case failure == Authentic:
+	case failure == Bogus && !in.CheckingDisabled:
+		out.Rcode, out.Answer = dns.RcodeServerFailure, nil
+	case failure == Authentic, failure == Bogus:
 		out.AuthenticatedData = true
 	case failure == OtherName:
 		out.Question[0].Name = "other.example."
