@@ -90,6 +90,16 @@ func skipSpace(s string, i int) int {
 // A tag that is unknown is ignored, one whose value is invalid counts as absent. Only p, sp and np weigh more: where one of them is
 // unusable, the record means p=none if somebody asks for reports, and nothing otherwise (4.10.1).
 func Parse(txt string) (*Record, error) {
+	r, err := Inspect(txt)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Inspect reads a record as [Parse] does, and gives it also where it is of no use to a receiver, for those who tell its owner why. It
+// is nil only where the text is no DMARC record at all.
+func Inspect(txt string) (*Record, error) {
 	pos, ok := version(txt)
 	if !ok {
 		return nil, &SyntaxError{0, "does not begin with v=DMARC1"}
@@ -120,9 +130,10 @@ func Parse(txt string) (*Record, error) {
 		unusable++
 		r.warn("p is missing")
 	}
+	var err error
 	if unusable > 0 {
 		if len(r.AggregateURIs) == 0 {
-			return nil, &SyntaxError{0, "no usable policy: " + strings.Join(r.Warnings, "; ")}
+			err = &SyntaxError{0, "no usable policy: " + strings.Join(r.Warnings, "; ")}
 		}
 		r.Policy, sp, np = DispositionNone, "", ""
 	}
@@ -131,7 +142,17 @@ func Parse(txt string) (*Record, error) {
 	if len(r.FailureURIs) == 0 {
 		r.FailureOptions = "0" // fo is ignored without ruf (4.7)
 	}
-	return r, nil
+	return r, err
+}
+
+// Tag is the first tag of a name, which is the one that counts.
+func (r *Record) Tag(name string) (Tag, bool) {
+	for _, t := range r.Tags {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Tag{}, false
 }
 
 func or(d, fallback Disposition) Disposition {
@@ -267,20 +288,13 @@ const maxURIs = 10
 func (r *Record) uris(t Tag) []URI {
 	var uris []URI
 	for text := range strings.SplitSeq(t.Value, ",") {
-		text = trim(text)
-		u := URI{Text: text}
-		if address, size, ok := strings.Cut(text, "!"); ok {
-			u.Text, u.Size = address, size
-			r.warn("%s=%s: a size limit is gone since RFC 9989", t.Name, shown(text))
+		u, err := ParseURI(text)
+		if u.Size != "" {
+			r.warn("%s=%s: a size limit is gone since RFC 9989", t.Name, shown(trim(text)))
 		}
-		scheme, rest, ok := strings.Cut(u.Text, ":")
-		u.Scheme = strings.ToLower(scheme)
-		local, domain, hasAt := strings.Cut(u.Address(), "@")
 		switch {
-		case !ok || !isScheme(scheme) || rest == "" || strings.ContainsAny(rest, " \t"):
-			r.warn("%s: %+.60q is no URI; an address is written mailto:name@example.com", t.Name, text)
-		case u.Scheme == "mailto" && (!hasAt || local == "" || domain == ""):
-			r.warn("%s: %+.60q holds no mail address", t.Name, text)
+		case err != nil:
+			r.warn("%s: %v", t.Name, err)
 		case len(uris) == maxURIs:
 			r.warn("%s names more than %d addresses; the first are used", t.Name, maxURIs)
 			return uris
@@ -289,6 +303,23 @@ func (r *Record) uris(t Tag) []URI {
 		}
 	}
 	return uris
+}
+
+// ParseURI reads one of the addresses of rua or ruf.
+func ParseURI(text string) (URI, error) {
+	text = trim(text)
+	u := URI{Text: text}
+	u.Text, u.Size, _ = strings.Cut(text, "!")
+	scheme, rest, ok := strings.Cut(u.Text, ":")
+	u.Scheme = strings.ToLower(scheme)
+	local, domain, hasAt := strings.Cut(u.Address(), "@")
+	switch {
+	case !ok || !isScheme(scheme) || rest == "" || strings.ContainsAny(rest, " \t"):
+		return u, fmt.Errorf("%+.60q is no URI; an address is written mailto:name@example.com", text)
+	case u.Scheme == "mailto" && (!hasAt || local == "" || domain == ""):
+		return u, fmt.Errorf("%+.60q holds no mail address", text)
+	}
+	return u, nil
 }
 
 // isScheme follows RFC 3986 3.1.
