@@ -75,11 +75,16 @@ var protocols = map[string][]string{
 	"dkim":    nil,
 	"arc":     {"dkim", "authres"},
 	"dmarc":   nil,
+	"bimi":    {"dkim"},
 	"authres": nil,
+	"dane":    nil,
 
 	"report/aggregate": nil,
 	"report/failure":   nil,
 	"report/tlsrpt":    nil,
+
+	"mtasts": nil,
+	"tlsrpt": nil,
 }
 
 func TestAProtocolImportsDNSMessageAndWhatItBuildsOn(t *testing.T) {
@@ -174,7 +179,7 @@ func TestOnlyTheStoreKnowsSQLAndItKnowsNoProtocol(t *testing.T) {
 			case !inside && (path == "database/sql" || strings.HasPrefix(path, "github.com/jackc/") || strings.HasPrefix(path, "modernc.org/") || strings.HasPrefix(path, "github.com/pressly/")):
 				t.Errorf("%s imports %s: only internal/store knows SQL", p.name(), path)
 			case strings.HasPrefix(p.name(), "test/"):
-			case name == "internal/store/storetest" || name == "internal/store/pgtest" || name == "internal/inbox/inboxtest":
+			case name == "internal/store/storetest" || name == "internal/store/pgtest" || name == "internal/inbox/inboxtest" || name == "internal/fetch/fetchtest":
 				t.Errorf("%s imports %s, which is for tests", p.name(), name)
 			}
 		}
