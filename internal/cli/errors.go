@@ -31,6 +31,8 @@ func describe(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		why = "no such file; check the path"
+	case errors.Is(err, fs.ErrPermission) && path.Op == "mkdir":
+		why = "permission denied; run as a user who may write there"
 	case errors.Is(err, fs.ErrPermission):
 		why = "permission denied; run as a user who may read it"
 	case errors.Is(err, fs.ErrExist):

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatepost-mail/gatepost/internal/reports"
+	"github.com/gatepost-mail/gatepost/internal/show"
 )
 
 const reportsParseHelp = `Print what reports say, whatever they came wrapped in: XML or JSON, gzip, zip,
@@ -134,7 +135,7 @@ func (p *reportPrinter) status() Status {
 type harmlessWriter struct{ w io.Writer }
 
 func (h harmlessWriter) Write(b []byte) (int, error) {
-	if _, err := h.w.Write(harmless(b)); err != nil {
+	if _, err := h.w.Write(show.JSON(b)); err != nil {
 		return 0, err
 	}
 	return len(b), nil
