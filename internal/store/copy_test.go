@@ -197,7 +197,7 @@ func TestEveryRowOfEveryTableIsCopied(t *testing.T) {
 
 func TestACopyThatFailsLeavesNothing(t *testing.T) {
 	lite, path := openSQLiteIn(t, t.TempDir())
-	fill(t, lite, 3000)
+	fill(t, lite, progressEvery+10)
 	for _, to := range []string{pgtest.Database(t), filepath.Join(t.TempDir(), "to.db")} {
 		ctx, cancel := context.WithCancel(t.Context())
 		_, err := Copy(ctx, path, to, CopyOptions{Progress: func(_ string, rows, _ int64) {

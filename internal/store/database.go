@@ -230,7 +230,8 @@ func (d *database) Close() error {
 // answers tells errors that are the store's own answer, and nothing that the engine says.
 func answers(err error) bool {
 	var own *ArrivalError
-	return err == nil || errors.As(err, &own) || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) || errors.Is(err, ErrNotClaimed)
+	return err == nil || errors.As(err, &own) || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) || errors.Is(err, ErrNotClaimed) ||
+		errors.Is(err, ErrNoNotice) || errors.Is(err, ErrNoticeState) || errors.Is(err, ErrNoticeHeld)
 }
 
 // attempts is how often a transaction is tried that others are in the way of.

@@ -115,3 +115,6 @@ func labels(s string) (lower string, number bool) {
 	}
 	return s, digits
 }
+
+// NetworkOnly tells whether SourceIP stands for a whole network, or for nothing, because the observation was folded.
+func (o *Observation) NetworkOnly() bool { return o.Folded >= foldSource }

@@ -40,6 +40,10 @@ func (k *kept) TopSources(ctx context.Context, q Question, limit int) ([]SourceF
 	return ask(ctx, k, func(s Store) ([]SourceFigures, error) { return s.TopSources(ctx, q, limit) })
 }
 
+func (k *kept) Alike(ctx context.Context, q Question, ips []netip.Addr, limit int) ([]Alike, error) {
+	return ask(ctx, k, func(s Store) ([]Alike, error) { return s.Alike(ctx, q, ips, limit) })
+}
+
 func (k *kept) Source(ctx context.Context, q Question, ip netip.Addr) (SourceDetail, error) {
 	return ask(ctx, k, func(s Store) (SourceDetail, error) { return s.Source(ctx, q, ip) })
 }

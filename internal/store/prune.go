@@ -54,6 +54,12 @@ func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done 
 			return err
 		}
 		done = done && all
+		if r.Notices > 0 {
+			if all, err = pruneNotices(ctx, tx, now.Add(-r.Notices)); err != nil {
+				return err
+			}
+			done = done && all
+		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM sources WHERE at < $1`, micros(now.Add(-sourceAge)))
 		return err
 	})

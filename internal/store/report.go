@@ -49,6 +49,10 @@ type Reports interface {
 	// Source gives all that is known of one source.
 	Source(ctx context.Context, q Question, ip netip.Addr) (SourceDetail, error)
 
+	// Alike gives messages of some sources, those together that reports tell the same of, the most messages first; no more than the limit, or
+	// than [MaxAlike] where it is zero.
+	Alike(ctx context.Context, q Question, ips []netip.Addr, limit int) ([]Alike, error)
+
 	// NewSources gives those that were seen for the first time on a day within the question's period, the most messages in it first.
 	NewSources(ctx context.Context, q Question, limit int) ([]SourceFigures, error)
 

@@ -52,6 +52,11 @@ func TestFiguresAreFoundByTheirKeys(t *testing.T) {
 			return err
 		},
 			[]string{"report_details USING PRIMARY KEY (domain=? AND day=? AND source=?)", "report_sources USING PRIMARY KEY (domain=? AND day=? AND source=?)"}},
+		{"alike", func(ctx context.Context) error {
+			_, err := d.Alike(ctx, q, []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}, 10)
+			return err
+		},
+			[]string{"report_details USING PRIMARY KEY (domain=? AND day=? AND source=?)"}},
 		{"new", func(ctx context.Context) error { _, err := d.NewSources(ctx, q, 20); return err },
 			[]string{"domain_sources_first (domain=? AND first>? AND first<?)", "PRIMARY KEY (domain=? AND source=?)"}},
 		{"reporters", func(ctx context.Context) error { _, err := d.Reporters(ctx, q); return err },

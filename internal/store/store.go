@@ -53,6 +53,8 @@ type Store interface {
 
 	Reports
 	Letters
+	Histories
+	Notices
 
 	Close() error
 }
@@ -101,7 +103,12 @@ type Retention struct {
 	ReportRows time.Duration // the records of reports on days that are longer ago; what was counted of them stays
 	Raws       time.Duration // the bytes of what arrived before that
 	Failures   time.Duration // failure reports that arrived before that, with the bytes that they came in
+
+	Notices time.Duration // cases that ended before that, with their letters and to whom these went
 }
+
+// DefaultNotices is how long cases are kept after their end, which tell of persons: for as long as figures of a year are asked for.
+const DefaultNotices = 400 * 24 * time.Hour
 
 // DefaultFailures is how long failure reports are kept, which tell of persons.
 const DefaultFailures = 30 * 24 * time.Hour

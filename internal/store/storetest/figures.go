@@ -271,6 +271,7 @@ func (m *model) holds(t *testing.T, s store.Store, q store.Question) {
 		same("dispositions", counted(d.Dispositions, func(p store.Part) string { return p.Name }), dispositions, nil)
 		same("reporters", counted(d.Reporters, func(p store.Part) string { return p.Name }), reporters, nil)
 	}
+	m.alike(t, s, q)
 	if q.Reporter != "" {
 		return
 	}
@@ -371,9 +372,9 @@ func topExact(t *testing.T, open Place) {
 	random := rand.New(rand.NewPCG(3, 4))
 	m := &model{reports: map[string]*modelled{}}
 	var all []store.Arrival
-	for n := range 60 {
+	for n := range 40 {
 		var rows []store.Row
-		for range 80 {
+		for range 40 {
 			r := row(fmt.Sprintf("198.51.%d.%d", random.IntN(4), random.IntN(100)), int64(random.IntN(30)))
 			if random.IntN(10) == 0 {
 				r.SourceIP, r.Count = netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", random.IntN(20))), int64(random.IntN(1000))

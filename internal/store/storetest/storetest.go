@@ -100,6 +100,19 @@ func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
 		"ALetterThatWaitsIsClaimedAgain":               letterWaits,
 		"OfManyWhoClaimALetterOneGetsIt":               letterRace,
 		"AnAlertIsToldOnceWithinItsQuietPeriod":        alertsQuiet,
+		"EachTextOfARecordIsKeptWithItsTime":           publishedTexts,
+		"OfADomainNotMoreTextsAreKeptThanItsBound":     publishedBounded,
+
+		"ADomainHasOneOpenCase":                    noticeOpenOnce,
+		"OnlyWhatWasApprovedIsSentAndOnce":         noticeApproved,
+		"OneLetterGoesToADomainInItsQuietTime":     noticeQuiet,
+		"ManyNodesTogetherKeepToTheLimits":         noticeLimited,
+		"OneAddressGetsOneLetterADay":              noticeRecipient,
+		"WhoIsSuppressedIsNotWrittenTo":            noticeSuppressed,
+		"WhatComesBackReachesItsOwnCaseOnly":       noticeAnswered,
+		"LegitimateIsWhatAuthenticatedAndWasLetIn": noticeLegitimate,
+		"CasesEndWithAllTheyTellOfPersons":         noticePruned,
+		"CasesAreLookedAtThatWaitLongest":          noticeChecked,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait for the disk
