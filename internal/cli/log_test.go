@@ -30,6 +30,7 @@ func remember(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Check(err)
 		b.Decisions = append(b.Decisions, d)
+		b.Counts = append(b.Counts, store.Count{Observation: store.Observe(&d), Count: 1})
 		if d.Exception != 0 {
 			b.Uses = append(b.Uses, store.Use{Exception: d.Exception, Count: 1, Last: d.Time})
 		}

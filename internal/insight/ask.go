@@ -129,6 +129,22 @@ func (a *Asker) fetch(ctx context.Context, f *Facts, d *DomainFacts) (err error)
 	if d.Policies, err = a.Store.Policies(ctx, q(f.Period.Last(judged))); err != nil {
 		return err
 	}
+	if err := a.marks(ctx, d); err != nil {
+		return err
+	}
+	a.published(asked, d)
+	a.services(asked, d)
+	if err := a.sources(ctx, asked, q(f.Period), d); err != nil {
+		return err
+	}
+	if f.Trend.Len() > f.Period.Len() {
+		return a.earlier(ctx, asked, q(Period{f.Trend.From, f.Period.From.AddDate(0, 0, -1)}), d)
+	}
+	return nil
+}
+
+// marks fetches what administrators said of sources, for the domain and for all.
+func (a *Asker) marks(ctx context.Context, d *DomainFacts) error {
 	for _, name := range []string{d.Name, ""} {
 		marks, err := a.Store.Marks(ctx, name)
 		if err != nil {
@@ -139,13 +155,6 @@ func (a *Asker) fetch(ctx context.Context, f *Facts, d *DomainFacts) (err error)
 				d.Marks = append(d.Marks, m)
 			}
 		}
-	}
-	a.published(asked, d)
-	if err := a.sources(ctx, asked, q(f.Period), d); err != nil {
-		return err
-	}
-	if f.Trend.Len() > f.Period.Len() {
-		return a.earlier(ctx, asked, q(Period{f.Trend.From, f.Period.From.AddDate(0, 0, -1)}), d)
 	}
 	return nil
 }
@@ -215,6 +224,28 @@ func (a *Asker) look(ctx, asked context.Context, q store.Question, d *DomainFact
 	return all, nil
 }
 
+// More looks at some sources of a domain as well, by its place in the facts. Those that are there already stay as they are.
+func (a *Asker) More(ctx context.Context, f *Facts, domain int, ips []netip.Addr) error {
+	asked, cancel := context.WithTimeout(ctx, dnsTime)
+	defer cancel()
+	d := &f.Domains[domain]
+	known := map[netip.Addr]bool{}
+	for i := range d.Sources {
+		known[d.Sources[i].IP] = true
+	}
+	var fresh []store.SourceFigures
+	for _, ip := range ips {
+		if !known[ip] {
+			known[ip] = true
+			fresh = append(fresh, store.SourceFigures{IP: ip})
+		}
+	}
+	q := store.Question{Domains: []string{d.Name}, From: f.Period.From, To: f.Period.To, Verified: a.Verified}
+	found, err := a.look(ctx, asked, q, d, fresh)
+	d.Sources = append(d.Sources, found...)
+	return err
+}
+
 // evidence is what tells the service of a source. Only what passed and names that are confirmed are proof.
 func evidence(s *SourceFacts) senders.Evidence {
 	e := senders.Evidence{IP: s.IP}
@@ -240,7 +271,7 @@ func evidence(s *SourceFacts) senders.Evidence {
 	return e
 }
 
-// published asks DNS for the policy and for the services in the SPF record.
+// published asks DNS for the policy.
 func (a *Asker) published(ctx context.Context, d *DomainFacts) {
 	if a.DNS == nil {
 		return
@@ -254,7 +285,11 @@ func (a *Asker) published(ctx context.Context, d *DomainFacts) {
 	default:
 		d.Published = Published{Known: true, At: p.PolicyDomain, Record: p.Record, Applies: p.Applicable}
 	}
-	if a.Table == nil {
+}
+
+// services asks DNS which services are in the SPF record.
+func (a *Asker) services(ctx context.Context, d *DomainFacts) {
+	if a.DNS == nil || a.Table == nil {
 		return
 	}
 	answer, err := a.DNS.Lookup(ctx, d.Name, dns.TypeTXT)

@@ -33,10 +33,14 @@ type Store interface {
 	Policies(ctx context.Context, q store.Question) ([]store.PolicySeen, error)
 	Marks(ctx context.Context, domain string) ([]store.SourceMark, error)
 	Addresses(ctx context.Context, ips []netip.Addr) ([]store.Address, error)
+	Decisions(ctx context.Context, f store.DecisionFilter) ([]store.Decision, error)
 }
 
 // A Period is some days, both ends included.
-type Period struct{ From, To time.Time }
+type Period struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
 
 const oneDay = 24 * time.Hour
 

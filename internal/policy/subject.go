@@ -17,8 +17,9 @@ import (
 // A subject is the message that rules are about: it gives CEL the values of names, straight from the Evaluation.
 type subject struct {
 	*verify.Evaluation
-	now  time.Time // the present if zero
-	dkim ref.Val   // made when first asked for
+	now    time.Time // the present if zero
+	dkim   ref.Val   // made when first asked for
+	memory *Memory   // of what is known of the message; nil: everything is
 }
 
 // subjects are kept for the next message, since a gate makes thousands a second.
@@ -27,6 +28,9 @@ var subjects = sync.Pool{New: func() any { return new(subject) }}
 // ResolveName makes a subject an activation of CEL.
 func (s *subject) ResolveName(n string) (any, bool) {
 	if known := byName[n]; known != nil {
+		if s.memory != nil && !s.memory.Known[n] {
+			return s.memory.lacks(n), true
+		}
 		return known.get(s), true
 	}
 	return nil, false
@@ -74,7 +78,7 @@ func (s *subject) signatures() ref.Val {
 	if s.dkim == nil {
 		all := make([]ref.Val, len(s.DKIM))
 		for i := range s.DKIM {
-			all[i] = signed{&s.DKIM[i], &s.DMARC}
+			all[i] = signed{&s.DKIM[i], &s.DMARC, s.memory}
 		}
 		s.dkim = types.NewRefValList(types.DefaultTypeAdapter, all)
 	}
@@ -119,7 +123,8 @@ var members = []member{
 // signed is a value of CEL: one element of dkim.
 type signed struct {
 	*verify.DKIM
-	dmarc *verify.DMARC
+	dmarc  *verify.DMARC
+	memory *Memory
 }
 
 func (s signed) ConvertToNative(t reflect.Type) (any, error) {
@@ -173,6 +178,9 @@ func (p provider) FindStructFieldType(n, field string) (*types.FieldType, bool) 
 					s, ok := target.(signed)
 					if !ok {
 						return nil, fmt.Errorf("%T is no signature", target)
+					}
+					if s.memory != nil && !s.memory.Signatures[m.name] {
+						return s.memory.lacks("dkim." + m.name), nil
 					}
 					return m.get(s), nil
 				},
