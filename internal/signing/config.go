@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/gatepost-mail/gatepost/dkim"
+	"github.com/gatepost-mail/gatepost/internal/nsupdate"
 )
 
 // A Config is the table [signing] of the configuration file.
@@ -203,7 +204,7 @@ func (c *Config) checkUpdates() (key string, err error) {
 			return table, fmt.Errorf("%s: zone %s: server is missing: the primary name server, like \"192.0.2.53\"", table, zone)
 		case u.SecretFile == "":
 			return table, fmt.Errorf("%s: zone %s: secret_file is missing: tsig-keygen -a hmac-sha256 gatepost makes one", table, zone)
-		case u.Algorithm != "" && tsigAlgorithms[strings.ToLower(u.Algorithm)] == "":
+		case u.Algorithm != "" && !nsupdate.KnowsAlgorithm(u.Algorithm):
 			return table, fmt.Errorf("%s: zone %s: algorithm %q: there are hmac-sha256, hmac-sha512", table, zone, u.Algorithm)
 		case u.TTL != 0 && (u.TTL < Duration(time.Minute) || u.TTL > Duration(7*day)):
 			return table, fmt.Errorf("%s: zone %s: ttl %v: it must be from 1m to 7d", table, zone, u.TTL)

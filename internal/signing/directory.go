@@ -157,7 +157,8 @@ func (d *Directory) makeFolder(folder string) error {
 func (d *Directory) write(folder, name string, text []byte) error {
 	temporary := filepath.Join(folder, "."+name+".new")
 	d.hook("write " + name)
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	os.Remove(temporary) // of a crash, or a link that lies in wait for root to write where it leads
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

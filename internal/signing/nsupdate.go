@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/gatepost-mail/gatepost/dkim"
+	"github.com/gatepost-mail/gatepost/internal/nsupdate"
 )
 
 // Updates change records by dynamic update (RFC 2136), signed with a shared secret (RFC 8945).
@@ -21,16 +21,13 @@ type Updates struct {
 }
 
 type updateZone struct {
-	zone, server string
-	secret       tsigSecret
-	ttl          uint32
-	timeout      time.Duration
+	nsupdate.Server
+	ttl uint32
 }
 
 const (
 	updateTTL     = time.Hour
 	updateTimeout = 10 * time.Second
-	tsigFudge     = 300 // seconds that the clocks may differ (RFC 8945 10)
 )
 
 // NewUpdates reads the secrets of the zones. Without any zone there is nothing to be changed, and the Publisher is nil.
@@ -48,28 +45,28 @@ func NewUpdates(zones []UpdateConfig) (Publisher, error) {
 		if err != nil {
 			return nil, fmt.Errorf("nsupdate: zone %s: %w", zone, err)
 		}
-		secret, err := readSecret(c)
+		secret, err := nsupdate.ReadSecret(nsupdate.SecretFile{Path: c.SecretFile, KeyName: c.KeyName, Algorithm: c.Algorithm})
 		if err != nil {
 			return nil, fmt.Errorf("nsupdate: zone %s: %w", zone, err)
 		}
 		ttl, timeout := cmp.Or(time.Duration(c.TTL), updateTTL), cmp.Or(time.Duration(c.Timeout), updateTimeout)
-		u.zones = append(u.zones, updateZone{zone, server, secret, uint32(ttl / time.Second), timeout})
+		u.zones = append(u.zones, updateZone{nsupdate.Server{Zone: zone, Address: server, Secret: secret, Timeout: timeout}, uint32(ttl / time.Second)})
 	}
-	slices.SortStableFunc(u.zones, func(a, b updateZone) int { return len(b.zone) - len(a.zone) })
+	slices.SortStableFunc(u.zones, func(a, b updateZone) int { return len(b.Zone) - len(a.Zone) })
 	return u, nil
 }
 
 // Server is the name server whose zone a name is in; empty if it is in none of ours.
 func (u *Updates) Server(name string) string {
 	if z := u.zone(name); z != nil {
-		return z.server
+		return z.Address
 	}
 	return ""
 }
 
 func (u *Updates) zone(name string) *updateZone {
 	for i := range u.zones {
-		if strings.HasSuffix(name, "."+u.zones[i].zone) {
+		if strings.HasSuffix(name, "."+u.zones[i].Zone) {
 			return &u.zones[i]
 		}
 	}
@@ -83,16 +80,16 @@ func (u *Updates) Change(ctx context.Context, name, before, after string) error 
 	if z == nil {
 		return ErrNotOurs
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*z.timeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*z.Timeout)
 	defer cancel()
 	if err := z.change(ctx, name, before, after); err != nil {
-		return fmt.Errorf("nsupdate: %s: %w", z.server, err)
+		return fmt.Errorf("nsupdate: %s: %w", z.Address, err)
 	}
 	return nil
 }
 
 func (z *updateZone) change(ctx context.Context, name, before, after string) error {
-	present, err := z.records(ctx, name)
+	present, err := z.RRset(ctx, name, dns.TypeTXT)
 	if err != nil {
 		return err
 	}
@@ -104,7 +101,7 @@ func (z *updateZone) change(ctx context.Context, name, before, after string) err
 	case !holds(present, before):
 		return fmt.Errorf("%s has a record that is not ours, and is left alone: %s", name, contents(present))
 	}
-	m := newUpdate(z.zone)
+	m := z.Update()
 	owner := dns.Fqdn(name)
 	if len(present) == 0 {
 		m.RRsetNotUsed([]dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeTXT}}, &dns.CNAME{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeCNAME}}})
@@ -116,91 +113,19 @@ func (z *updateZone) change(ctx context.Context, name, before, after string) err
 	}
 	if after != "" {
 		header := dns.RR_Header{Name: owner, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: z.ttl}
-		m.Insert([]dns.RR{&dns.TXT{Hdr: header, Txt: split(after)}})
+		m.Insert([]dns.RR{&dns.TXT{Hdr: header, Txt: nsupdate.Split(after)}})
 	}
-	answer, err := z.exchange(ctx, m)
+	answer, err := z.Exchange(ctx, m)
 	if err != nil {
 		return err
 	}
-	switch answer.Rcode {
-	case dns.RcodeSuccess:
+	switch {
+	case answer.Rcode == dns.RcodeSuccess:
 		return nil
-	case dns.RcodeYXRrset, dns.RcodeNXRrset, dns.RcodeYXDomain, dns.RcodeNameError:
+	case nsupdate.Changed(answer):
 		return fmt.Errorf("%s was changed by somebody else meanwhile: nothing is done", name)
 	}
-	return refused(answer, z)
-}
-
-// records reads the TXT records at a name from the server that is to change them. Prerequisites compare them string by string (RFC 2136
-// 2.4.2), so they stay as they are. An alias is none of ours.
-func (z *updateZone) records(ctx context.Context, name string) ([]dns.RR, error) {
-	m := new(dns.Msg)
-	m.SetQuestion(dns.Fqdn(name), dns.TypeTXT)
-	m.RecursionDesired = false
-	answer, err := z.exchange(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	if answer.Rcode != dns.RcodeSuccess && answer.Rcode != dns.RcodeNameError {
-		return nil, refused(answer, z)
-	}
-	if !answer.Authoritative {
-		return nil, fmt.Errorf("it is not authoritative for %s; name the primary server of the zone %s", name, z.zone)
-	}
-	var found []dns.RR
-	for _, rr := range answer.Answer {
-		switch {
-		case !strings.EqualFold(rr.Header().Name, dns.Fqdn(name)):
-		case rr.Header().Rrtype == dns.TypeCNAME:
-			return nil, fmt.Errorf("%s is an alias (CNAME), and is left alone", name)
-		case rr.Header().Rrtype == dns.TypeTXT:
-			found = append(found, rr)
-		}
-	}
-	return found, nil
-}
-
-// exchange asks the server over TCP: an RSA key does not fit into a datagram. An answer that is not signed with our secret is nobody's.
-func (z *updateZone) exchange(ctx context.Context, m *dns.Msg) (*dns.Msg, error) {
-	m.SetTsig(z.secret.name, z.secret.algorithm, tsigFudge, time.Now().Unix())
-	client := dns.Client{Net: "tcp", Timeout: z.timeout, TsigSecret: map[string]string{z.secret.name: z.secret.secret}}
-	answer, _, err := client.ExchangeContext(ctx, m, z.server)
-	var network net.Error
-	switch {
-	case answer != nil && answer.Rcode == dns.RcodeNotAuth, errors.Is(err, dns.ErrAuth), errors.Is(err, dns.ErrSig), errors.Is(err, dns.ErrKey), errors.Is(err, dns.ErrTime):
-		return nil, fmt.Errorf("it does not take our signature: %s; compare %s with its configuration, and the clocks", tsigFault(answer, err), z.secret.file)
-	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return nil, errors.New("it does not answer in time")
-	case err != nil:
-		return nil, err
-	case answer.IsTsig() == nil:
-		if answer.Rcode != dns.RcodeSuccess {
-			return nil, refused(answer, z)
-		}
-		return nil, errors.New("its answer is not signed")
-	}
-	return answer, nil
-}
-
-func tsigFault(answer *dns.Msg, err error) string {
-	if answer != nil {
-		if t := answer.IsTsig(); t != nil && t.Error != dns.RcodeSuccess {
-			return dns.RcodeToString[int(t.Error)]
-		}
-		return dns.RcodeToString[answer.Rcode]
-	}
-	return err.Error()
-}
-
-func refused(answer *dns.Msg, z *updateZone) error {
-	word := dns.RcodeToString[answer.Rcode]
-	switch answer.Rcode {
-	case dns.RcodeRefused:
-		return fmt.Errorf("it says %s; let it grant the key %s the TXT records below _domainkey of %s", word, strings.TrimSuffix(z.secret.name, "."), z.zone)
-	case dns.RcodeNotZone, dns.RcodeNotAuth:
-		return fmt.Errorf("it says %s; name the primary server of the zone %s", word, z.zone)
-	}
-	return fmt.Errorf("it says %s", word)
+	return z.Refused(answer)
 }
 
 // holds tells whether records are the one that is wanted, or none where none is wanted.
@@ -231,19 +156,4 @@ func contents(records []dns.RR) string {
 		texts = append(texts, fmt.Sprintf("%.80q", textOf(rr)))
 	}
 	return strings.Join(texts, ", ")
-}
-
-// split makes strings of 255 octets at most (RFC 1035 3.3). A key record holds nothing that needs an escape.
-func split(text string) []string {
-	var parts []string
-	for len(text) > 255 {
-		parts, text = append(parts, text[:255]), text[255:]
-	}
-	return append(parts, text)
-}
-
-func newUpdate(zone string) *dns.Msg {
-	m := new(dns.Msg)
-	m.SetUpdate(dns.Fqdn(zone))
-	return m
 }

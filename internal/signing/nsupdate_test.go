@@ -1,13 +1,11 @@
 package signing
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,20 +15,15 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/test/named"
 )
 
 const (
-	goodSecret  = "bG9uZyBlbm91Z2ggdG8gYmUgYSBzZWNyZXQgb2YgdGhpcnR5dHdvIG9jdGV0cw=="
+	goodSecret  = named.Secret
 	wrongSecret = "YW5vdGhlciBzZWNyZXQgdGhhdCBpcyBsb25nIGVub3VnaCB0byBiZSB0YWtlbg=="
 )
 
 const namedConf = `
-options {
-	directory "DIR"; pid-file "DIR/pid"; session-keyfile "DIR/session.key"; managed-keys-directory "DIR";
-	listen-on port PORT { 127.0.0.1; }; listen-on-v6 { none; };
-	recursion no; dnssec-validation no; notify no; allow-transfer { none; };
-};
-controls { };
 include "DIR/gatepost.key";
 include "DIR/sha512.key";
 key "stranger" { algorithm hmac-sha256; secret "` + goodSecret + `"; };
@@ -48,77 +41,16 @@ taken._domainkey TXT "v=DKIM1; p="
 alias._domainkey CNAME elsewhere.example.net.
 `
 
-func keyFile(name, algorithm, secret string) string {
-	return fmt.Sprintf("key %q {\n\talgorithm %s;\n\tsecret %q;\n};\n", name, algorithm, secret)
-}
+func keyFile(name, algorithm, secret string) string { return named.Key(name, algorithm, secret) }
 
-// A bind is a BIND of the test's own on a port of 127.0.0.1.
-type bind struct{ dir, address string }
+// A bind is a BIND of the test's own.
+type bind struct{ address string }
 
 func startBIND(t *testing.T) *bind {
 	t.Helper()
-	named, err := exec.LookPath("named")
-	if err != nil {
-		const why = "needs the Debian package bind9 (scripts/test-deps installs it)"
-		if os.Getenv("CI") != "" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
-	}
-	dir, err := os.MkdirTemp("", "gatepost-named")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	b := &bind{dir: dir, address: freePort(t)}
-	_, port, _ := net.SplitHostPort(b.address)
-	for name, text := range map[string]string{
-		"named.conf": strings.NewReplacer("DIR", dir, "PORT", port).Replace(namedConf), "example.com.zone": bindZone,
-		"gatepost.key": keyFile("gatepost", "hmac-sha256", goodSecret), "sha512.key": keyFile("sha512", "hmac-sha512", wrongSecret),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var log bytes.Buffer
-	cmd := exec.Command(named, "-g", "-n", "1", "-c", filepath.Join(dir, "named.conf"))
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() { defer close(exited); cmd.Wait() }()
-	t.Cleanup(func() { cmd.Process.Kill(); <-exited })
-	for range 1000 {
-		select {
-		case <-exited:
-			t.Fatalf("named ended:\n%s", log.String())
-		case <-time.After(20 * time.Millisecond):
-		}
-		if answer, err := mdns.Exchange(new(mdns.Msg).SetQuestion("example.com.", mdns.TypeSOA), b.address); err == nil && answer.Authoritative {
-			return b
-		}
-	}
-	t.Fatal("named does not answer after 20 seconds")
-	return nil
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 20 {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
-		tcp.Close()
-		if err == nil {
-			udp.Close()
-			return tcp.Addr().String()
-		}
-	}
-	t.Fatal("no port is free for both UDP and TCP")
-	return ""
+	return &bind{named.Start(t, named.Options{Config: namedConf, Files: map[string]string{
+		"example.com.zone": bindZone, "gatepost.key": keyFile("gatepost", "hmac-sha256", goodSecret), "sha512.key": keyFile("sha512", "hmac-sha512", wrongSecret),
+	}}).Address}
 }
 
 // updates make changes with what a file says.
@@ -257,9 +189,9 @@ func TestADynamicUpdateLeavesAloneWhatIsNotOurs(t *testing.T) {
 	}
 	// Between our look and our update somebody else may be quicker: the prerequisite is what counts.
 	z := &u.(*Updates).zones[0]
-	m := newUpdate("example.com")
+	m := z.Update()
 	m.RRsetNotUsed([]mdns.RR{&mdns.TXT{Hdr: mdns.RR_Header{Name: "taken._domainkey.example.com.", Rrtype: mdns.TypeTXT}}})
-	if answer, err := z.exchange(t.Context(), m); err != nil || answer.Rcode != mdns.RcodeYXRrset {
+	if answer, err := z.Exchange(t.Context(), m); err != nil || answer.Rcode != mdns.RcodeYXRrset {
 		t.Errorf("the prerequisite does not hold: %v %v", answer, err)
 	}
 }
