@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	netmail "net/mail"
 	"time"
 
 	"github.com/wneessen/go-mail"
@@ -30,6 +31,23 @@ func (s *Server) message(l Letter) (*mail.Msg, error) {
 	} else {
 		m.SetMessageID()
 	}
+	if l.Return != "" {
+		if err := m.EnvelopeFrom(l.Return); err != nil {
+			return nil, fmt.Errorf("the envelope's sender %q: %w", l.Return, err)
+		}
+	}
+	if l.ReplyTo != "" {
+		if err := m.ReplyTo(l.ReplyTo); err != nil {
+			return nil, fmt.Errorf("reply to %q: %w", l.ReplyTo, err)
+		}
+	}
+	if l.Unsubscribe != "" {
+		if _, err := netmail.ParseAddress(l.Unsubscribe); err != nil {
+			return nil, fmt.Errorf("unsubscribe %q: %w", l.Unsubscribe, err)
+		}
+		// As one word, which is never folded or encoded: mail programs that offer the button read it so.
+		m.SetGenHeaderPreformatted(mail.HeaderListUnsubscribe, "<mailto:"+l.Unsubscribe+"?subject=unsubscribe>")
+	}
 	m.Subject(Plain(l.Subject, longest))                            // names of strangers stand in it
 	m.SetGenHeader(mail.Header("Auto-Submitted"), "auto-generated") // RFC 3834 5: no out-of-office answer to it
 	m.SetBodyString(mail.TypeTextPlain, l.Text)
@@ -42,5 +60,5 @@ func (s *Server) message(l Letter) (*mail.Msg, error) {
 			return nil, err
 		}
 	}
-	return m, nil
+	return m, s.sign(m)
 }

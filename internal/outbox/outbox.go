@@ -19,6 +19,7 @@ import (
 
 	"github.com/wneessen/go-mail"
 
+	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/internal/secretfile"
 	"github.com/gatepost-mail/gatepost/internal/trust"
 )
@@ -32,6 +33,10 @@ type Letter struct {
 	Text    string
 	HTML    string  // may be empty
 	Inline  []Image // that the HTML shows as cid:NAME
+
+	Return      string // the envelope's sender, where bounces go; that of From if empty
+	ReplyTo     string // where answers go; to From if empty
+	Unsubscribe string // an address: a message to it ends the letters (RFC 2369 3.2)
 }
 
 // An Image is a PNG.
@@ -57,6 +62,9 @@ type Server struct {
 	From         string // "Gatepost <gatepost@example.org>"
 	Helo         string // this host's name if empty
 	Timeout      time.Duration
+
+	// Signers give the keys to sign with as a domain; nil, or none: who takes the letter may sign it.
+	Signers func(domain string) []dkim.Signer
 }
 
 // DefaultTimeout is how long the sending of one letter may take.
