@@ -23,6 +23,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/insight"
 	"github.com/gatepost-mail/gatepost/internal/outbox"
+	"github.com/gatepost-mail/gatepost/internal/signing"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
@@ -36,6 +37,11 @@ const (
 	UnreadReports  Kind = "unread-reports"
 	SilentReporter Kind = "silent-reporter"
 	PolicyDiffers  Kind = "policy-differs"
+	KeyGone        Kind = "key-gone"
+	PolicyWeaker   Kind = "policy-weaker"
+	Dangling       Kind = "dangling"
+	NewFault       Kind = "new-fault"
+	NoticeMended   Kind = "notice-mended"
 )
 
 // An Alert is one thing to tell.
@@ -100,7 +106,7 @@ func (r *Runner) Run(ctx context.Context, now time.Time) error {
 	var errs []error
 	if r.Config.UnreadReports > 0 {
 		all, err := r.unreadReports(ctx, now)
-		errs = append(errs, err, r.tell(ctx, all, now))
+		errs = append(errs, err, r.tell(ctx, all, now, r.Config.quiet()))
 	}
 	for range domains {
 		name := domains[r.turn(len(domains))]
@@ -109,9 +115,17 @@ func (r *Runner) Run(ctx context.Context, now time.Time) error {
 			r.turnBack()
 			return errors.Join(append(errs, ctx.Err())...)
 		}
-		errs = append(errs, err, r.tell(ctx, all, now))
+		errs = append(errs, err, r.tell(ctx, all, now, r.Config.quiet()))
 	}
 	return errors.Join(errs...)
+}
+
+// Tell tells what somebody else found, each thing once within a time of its own.
+func (r *Runner) Tell(ctx context.Context, all []Alert, now time.Time, quiet time.Duration) error {
+	if !r.Config.on() {
+		return nil
+	}
+	return r.tell(ctx, all, now, quiet)
 }
 
 // turn says whose turn it is.
@@ -165,10 +179,12 @@ type channel struct {
 	each       bool // one at a time
 }
 
-func (r *Runner) channels() []channel {
+func (r *Runner) channels(quiet time.Duration) []channel {
 	var all []channel
 	if len(r.Config.To) > 0 && r.Mail != nil {
-		all = append(all, channel{name: "mail", says: "mail", send: r.mail})
+		all = append(all, channel{name: "mail", says: "mail", send: func(ctx context.Context, all []Alert, now time.Time) error {
+			return r.mail(ctx, all, now, quiet)
+		}})
 	}
 	if r.Config.Webhook != "" {
 		all = append(all, channel{name: "webhook", says: "webhook", send: r.post, each: true})
@@ -177,22 +193,22 @@ func (r *Runner) channels() []channel {
 }
 
 // tell tells by every channel what that did not tell lately.
-func (r *Runner) tell(ctx context.Context, all []Alert, now time.Time) error {
+func (r *Runner) tell(ctx context.Context, all []Alert, now time.Time, quiet time.Duration) error {
 	for i := range all {
 		a := &all[i]
 		a.At, a.Link = now.UTC(), r.Config.Link
 		a.Subject, a.Title, a.Text = line(a.Subject), line(a.Title), line(a.Text)
 	}
 	var errs []error
-	for _, ch := range r.channels() {
-		if err := r.tellBy(ctx, ch, all, now); err != nil {
+	for _, ch := range r.channels(quiet) {
+		if err := r.tellBy(ctx, ch, all, now, quiet); err != nil {
 			errs = append(errs, fmt.Errorf("alerts by %s: %w", ch.says, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (r *Runner) tellBy(ctx context.Context, ch channel, all []Alert, now time.Time) error {
+func (r *Runner) tellBy(ctx context.Context, ch channel, all []Alert, now time.Time, quiet time.Duration) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -202,7 +218,7 @@ func (r *Runner) tellBy(ctx context.Context, ch channel, all []Alert, now time.T
 		asked = append(asked, store.Alert{Channel: ch.name, Kind: string(a.Kind), Domain: a.Domain, Subject: a.Subject})
 		by[[3]string{string(a.Kind), a.Domain, a.Subject}] = a
 	}
-	claimed, err := r.Store.ClaimAlerts(ctx, asked, now, now.Add(-r.Config.quiet()), now.Add(-claimFor), now.Add(-remember))
+	claimed, err := r.Store.ClaimAlerts(ctx, asked, now, now.Add(-quiet), now.Add(-claimFor), now.Add(-remember))
 	if err != nil {
 		return err
 	}
@@ -255,7 +271,7 @@ func id(channel string, a *Alert, now time.Time) string {
 }
 
 // mail tells alerts in one letter.
-func (r *Runner) mail(ctx context.Context, all []Alert, now time.Time) error {
+func (r *Runner) mail(ctx context.Context, all []Alert, now time.Time, quiet time.Duration) error {
 	host := "gatepost.invalid"
 	if a, err := netmail.ParseAddress(r.From); err == nil {
 		_, host, _ = strings.Cut(a.Address, "@")
@@ -276,7 +292,7 @@ func (r *Runner) mail(ctx context.Context, all []Alert, now time.Time) error {
 	if r.Config.Link != "" {
 		b.WriteString("Dashboard: " + r.Config.Link + "\n")
 	}
-	wrap(&b, fmt.Sprintf("Gatepost is quiet about the same for %s.", r.Config.Quiet))
+	wrap(&b, fmt.Sprintf("Gatepost is quiet about the same for %s.", signing.Duration(quiet)))
 	l.Text = b.String()
 	return r.Mail.Send(ctx, l)
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/insight"
+	"github.com/gatepost-mail/gatepost/internal/intake"
 	"github.com/gatepost-mail/gatepost/internal/outbox"
 	"github.com/gatepost-mail/gatepost/internal/senders"
 	"github.com/gatepost-mail/gatepost/internal/signing"
@@ -169,6 +170,24 @@ func TestAnAlertIsToldOnceByMailAndThenQuietly(t *testing.T) {
 	}
 	if err := runner(s, m).Run(t.Context(), now.Add(25*time.Hour)); err != nil || len(m.letters) != 1 {
 		t.Errorf("told again on the next day: %v", err)
+	}
+}
+
+func TestWhatSomebodyElseFoundIsToldOnceWithinItsOwnTime(t *testing.T) {
+	m := &mailbox{}
+	s := filled(t, filepath.Join(t.TempDir(), "gatepost.db"))
+	month := 30 * oneDay
+	told := []Alert{{Kind: KeyGone, Domain: "example.com", Subject: "s1", Title: "example.com: a key is gone", Text: "It was there."}}
+	for _, at := range []time.Time{now, now.Add(time.Hour), now.Add(8 * oneDay), now.Add(29 * oneDay)} {
+		if err := runner(s, m).Tell(t.Context(), told, at, month); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(m.letters) != 1 || !strings.Contains(m.letters[0].Text, "It was there.") || !strings.Contains(m.letters[0].Text, "for 30d") {
+		t.Errorf("%d letters: %+v", len(m.letters), m.letters)
+	}
+	if err := (&Runner{}).Tell(t.Context(), told, now, month); err != nil {
+		t.Errorf("where nobody is to be told: %v", err)
 	}
 }
 
@@ -330,6 +349,10 @@ func TestReportsThatCannotBeReadAreCountedOverADay(t *testing.T) {
 	}
 	add(now)
 	add(now)
+	for range 3 { // an answer to a letter is no report, and was seen to
+		add(now)
+		s.raws[len(s.raws)-1].Refusals = []string{intake.Settled("obeyed")}
+	}
 	if told(now) != 0 {
 		t.Error("of two, and of what came long ago")
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/insight"
+	"github.com/gatepost-mail/gatepost/internal/intake"
 	"github.com/gatepost-mail/gatepost/internal/outbox"
 	"github.com/gatepost-mail/gatepost/internal/senders"
 	"github.com/gatepost-mail/gatepost/internal/store"
@@ -119,7 +120,7 @@ func (r *Runner) unreadReports(ctx context.Context, now time.Time) ([]Alert, err
 			return nil, err
 		}
 		u.after = max(u.after, raw.ID)
-		if now.Sub(raw.At) < oneDay && len(raw.Refusals) > 0 {
+		if now.Sub(raw.At) < oneDay && len(raw.Refusals) > 0 && !intake.IsSettled(raw.Refusals) {
 			u.times, u.why = append(u.times, raw.At), raw.Refusals[len(raw.Refusals)-1]
 		}
 	}

@@ -47,6 +47,8 @@ func (s *session) take(r io.Reader, e envelope) error {
 		s.r.deferred.Add(1)
 		log.Error("a report could not be stored; its sender keeps it", "error", err.Error())
 		return replyDeferred
+	case outcome.Bad() && intake.IsSettled(outcome.Refused):
+		log.Info("a mail was no report", "reasons", strings.Join(outcome.Refused, "; "))
 	case outcome.Bad():
 		s.r.setAside.Add(1)
 		log.Warn("a mail without a report was set aside", "reasons", strings.Join(outcome.Refused, "; "))
