@@ -18,8 +18,10 @@ import (
 	"github.com/gatepost-mail/gatepost/dmarc"
 	"github.com/gatepost-mail/gatepost/internal/alert"
 	"github.com/gatepost-mail/gatepost/internal/digest"
+	"github.com/gatepost-mail/gatepost/internal/notice"
 	"github.com/gatepost-mail/gatepost/internal/signing"
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/watch"
 )
 
 // A Config is what the file says, with defaults for what it does not say.
@@ -46,6 +48,8 @@ type Config struct {
 	Mail               digest.Mail     `toml:"mail"`
 	Digests            []digest.Config `toml:"digest"`
 	Alerts             alert.Config    `toml:"alerts"`
+	Watch              watch.Config    `toml:"watch"`
+	Notice             notice.Config   `toml:"notice"`
 	Web                Web             `toml:"web"`
 	Log                Log             `toml:"log"`
 	Recipients         []Recipients    `toml:"recipients"`
@@ -156,6 +160,8 @@ func Default() *Config {
 		Mail:       digest.Mail{Server: "127.0.0.1:25"},
 		Digests:    []digest.Config{},
 		Alerts:     alert.DefaultConfig(),
+		Watch:      watch.DefaultConfig(),
+		Notice:     notice.DefaultConfig(),
 		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},
 		Log:        Log{Level: slog.LevelInfo, Format: Text},
 		Recipients: []Recipients{},

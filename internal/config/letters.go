@@ -6,7 +6,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/digest"
 )
 
-// checkLetters says which key of [mail], [[digest]] and [alerts] holds a value that cannot be.
+// checkLetters says which key of [mail], [[digest]], [alerts], [watch] and [notice] holds a value that cannot be.
 func (c *Config) checkLetters() (key string, err error) {
 	if key, err := c.Mail.Check(); err != nil {
 		return key, err
@@ -15,6 +15,12 @@ func (c *Config) checkLetters() (key string, err error) {
 		return key, err
 	}
 	if key, err := c.Alerts.Check(); err != nil {
+		return key, err
+	}
+	if key, err := c.Watch.Check(); err != nil {
+		return key, err
+	}
+	if key, err := c.Notice.Check(); err != nil {
 		return key, err
 	}
 	if c.Mail.From == "" && len(c.Digests) > 0 {

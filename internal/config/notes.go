@@ -197,6 +197,32 @@ link = "https://gatepost.example.org"`},
 	"alerts.policy_differs":   {text: "Tell of a policy that reporters see otherwise than it is published."},
 	"alerts.link":             {text: "The address of the dashboard, for mail and webhook."},
 
+	"watch":         {text: "Domains whose records are looked at again and again; what becomes worse is told as alerts are (docs/watch.md)."},
+	"watch.domains": {text: "Which; reports.domains if empty.", sample: `domains = ["example.com", "example.net"]`},
+	"watch.every":   {text: "How often. 0s: never."},
+	"watch.connect": {text: "Speak with the mail servers of these domains too, at port 25, to look at their TLS."},
+	"notice":        {text: "Letters to the owners of domains whose records have their mail refused (docs/notice.md)."},
+	"notice.from": {text: "Who they come from: an address whose domain has SPF, DKIM and DMARC in order. Without it, none is sent.",
+		sample: `from = "Example GmbH <postmaster@example.org>"`},
+	"notice.return_address": {text: `Where what comes back goes, and is read: an address of the same domain. The mail server must bring mail to it,
+and to notices+TOKEN@, to one of the report inputs, or to: gatepost notice bounce -`, sample: `return_address = "notices@example.org"`},
+	"notice.organization": {text: "Who we are, as the letter says it.", sample: `organization = "Example GmbH"`},
+	"notice.contact":      {text: "An address that a person reads. The default is that of from."},
+	"notice.about":        {text: "A page about us.", sample: `about = "https://example.org/mail"`},
+	"notice.language":     {text: "The language of all letters. The default is what the domain suggests: en, de, fr, es, nl or pt."},
+	"notice.catalogue":    {text: "A file with one more language.", sample: `catalogue = "it.toml"`},
+	"notice.per_hour":     {text: "Letters an hour, of all nodes together. There is one to a domain in 90 days, whatever stands here."},
+	"notice.per_day":      {text: "Letters a day."},
+	"notice.recheck":      {text: "How often is looked whether a domain was mended."},
+	"notice.follow":       {text: "For how long."},
+	"notice.except":       {text: "Domains that are never written to, with those below.", sample: `except = ["example.net"]`},
+	"notice.rule": {text: `What opens cases by itself, one table each. They wait for gatepost notice approve, unless send is true.`, sample: `[[notice.rule]]
+name = "softfail"
+rules = ["spf-softfail"]     # of the policy, that stopped the messages
+messages = 5                 # of a domain within a week, at least
+domains = ["example.com"]    # only these; all if left out
+send = false                 # true: nobody is asked`},
+
 	"web":        {text: "What is shown by HTTP: metrics, and the state of the gate."},
 	"web.listen": {text: "Where. Nobody logs in: let it be on loopback, or on a network that is yours. None: nowhere."},
 

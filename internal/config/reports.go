@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/inbox/address"
+	"github.com/gatepost-mail/gatepost/internal/notice"
 )
 
 // Reports says by which ways the reports about our domains come, and what is kept of them.
@@ -156,6 +157,9 @@ func (c *Config) ReportSecret() string {
 	}
 	return filepath.Join(c.StateDir, address.SecretFile)
 }
+
+// NoticeSecret is the file that the addresses are made with to which letters to the owners of domains are answered.
+func (c *Config) NoticeSecret() string { return filepath.Join(c.StateDir, notice.SecretFile) }
 
 // paths are those that count from the folder of the file.
 func (r *Reports) paths() []*string {

@@ -12,11 +12,13 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/alert"
+	"github.com/gatepost-mail/gatepost/internal/audit/known"
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/digest"
 	"github.com/gatepost-mail/gatepost/internal/inbox/address"
 	"github.com/gatepost-mail/gatepost/internal/insight"
 	"github.com/gatepost-mail/gatepost/internal/senders"
+	"github.com/gatepost-mail/gatepost/internal/signing"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
@@ -46,6 +48,20 @@ func New(o Options) (*Letters, error) {
 		Digests: &digest.Runner{Digests: c.Digests, Domains: c.Reports.Domains, Asker: asker, Store: o.Store, Send: server, From: c.Mail.From, Log: o.Log},
 		Alerts:  &alert.Runner{Config: c.Alerts, Domains: c.Reports.Domains, Asker: asker, Store: o.Store, Mail: server, From: c.Mail.From, Log: o.Log},
 	}, nil
+}
+
+// Known is what an audit is told besides what DNS says: of mail and reports, of what was published before, and of our keys; nil where we
+// have none.
+func Known(o Options, keys *signing.Directory) (*known.Source, error) {
+	asker, err := Asker(o)
+	if err != nil {
+		return nil, err
+	}
+	domains := o.Config.Watch.Domains
+	if len(domains) == 0 {
+		domains = o.Config.Reports.Domains
+	}
+	return &known.Source{Asker: asker, Store: o.Store, Keys: keys, Domains: domains}, nil
 }
 
 // Asker answers questions as a configuration says.
