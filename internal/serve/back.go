@@ -27,6 +27,7 @@ type back struct {
 	socket  net.Listener // of the control socket
 
 	importer *intake.Importer // nil where nothing is kept
+	answers  *answers         // to letters of ours, among the reports
 	leases   *leases          // nil where no other node is
 	store    string           // the address
 	hatch    hatch
@@ -60,10 +61,15 @@ func openBack(s *state, m *metrics.Metrics) (*back, error) {
 		return nil, err
 	}
 	if b.memory != nil {
-		b.importer, b.store = &intake.Importer{Store: b.memory.store, Read: intake.Read}, c.StoreURL()
+		b.answers = &answers{store: b.memory.store.kept}
+		if err := b.answers.follow(s); err != nil {
+			b.close(context.Background())
+			return nil, err
+		}
+		b.importer, b.store = &intake.Importer{Store: b.memory.store, Read: b.answers.read}, c.StoreURL()
 		b.memory.store.metrics = m
 		if b.leases, err = openLeases(c, b.memory.store, s.log); err == nil {
-			b.reception, err = newReception(s, b.importer, b.leases)
+			b.reception, err = newReception(s, b.importer, b.leases, b.answers)
 		}
 		if err != nil {
 			b.close(context.Background())

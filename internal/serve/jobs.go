@@ -5,11 +5,14 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/alert"
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/digest"
+	"github.com/gatepost-mail/gatepost/internal/fetch"
 	"github.com/gatepost-mail/gatepost/internal/jobs"
 	"github.com/gatepost-mail/gatepost/internal/letters"
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/watch"
 )
 
 // How often the jobs are done.
@@ -18,6 +21,8 @@ const (
 	enrichEvery    = time.Minute
 	lettersEvery   = 5 * time.Minute
 	alertsEvery    = time.Hour
+	watchEvery     = 5 * time.Minute // to see whose turn it is
+	noticesEvery   = 10 * time.Minute
 	jobTimeout     = 3 * time.Minute  // a letter about many domains takes its time
 	jobsPause      = 10 * time.Second // until the store is tried again
 )
@@ -26,20 +31,25 @@ const (
 func hasJobs(c *config.Config) bool {
 	r := &c.Reports
 	ways := len(r.Folders) + len(r.IMAP) + len(r.Graph) + len(r.Gmail) + len(r.SMTP.Listen) + len(r.SMTP.LMTP) + len(r.HTTP.Tokens)
-	letters := len(c.Digests) + len(c.Alerts.To) + len(c.Alerts.Webhook)
-	return c.Store.Enabled && len(r.Domains)+ways+letters > 0
+	letters := len(c.Digests) + len(c.Alerts.To) + len(c.Alerts.Webhook) + len(c.Notice.From)
+	return c.Store.Enabled && len(r.Domains)+len(c.Watch.Domains)+ways+letters > 0
 }
 
 // work is what there is to do beside the mail.
 func (s *Server) work() ([]jobs.Job, error) {
 	current := s.state()
-	l, err := letters.New(letters.Options{
-		Config: current.config, Store: s.back.memory.store.kept, DNS: current.dns, Table: current.senders, Log: current.log,
-	})
+	o := letters.Options{Config: current.config, Store: s.back.memory.store.kept, DNS: current.dns, Table: current.senders, Log: current.log}
+	l, err := letters.New(o)
 	if err != nil {
 		return nil, err
 	}
-	return []jobs.Job{
+	seen, err := letters.Known(o, s.back.keys)
+	if err != nil {
+		return nil, err
+	}
+	w := s.watcher(l.Alerts)
+	w.Know = seen.Add
+	all := []jobs.Job{
 		{Name: "retention", Every: retentionEvery, Do: s.prune},
 		{Name: "names of sources", Every: enrichEvery, Do: s.enrich},
 		{Name: "letters", Every: lettersEvery, Do: func(ctx context.Context) error {
@@ -50,7 +60,26 @@ func (s *Server) work() ([]jobs.Job, error) {
 			return err
 		}},
 		{Name: "alerts", Every: alertsEvery, Do: func(ctx context.Context) error { return l.Alerts.Run(ctx, time.Now()) }},
-	}, nil
+		{Name: "watch", Every: watchEvery, Do: func(ctx context.Context) error { return w.Run(ctx, time.Now()) }},
+	}
+	if !current.config.Notice.Enabled() {
+		return all, nil
+	}
+	office, err := s.office()
+	if err != nil {
+		return nil, err
+	}
+	office.Tell = l.Alerts.Tell
+	return append(all, jobs.Job{Name: "notices", Every: noticesEvery, Do: func(ctx context.Context) error { return office.Run(ctx, time.Now()) }}), nil
+}
+
+// watcher looks at what our domains publish.
+func (s *Server) watcher(alerts *alert.Runner) *watch.Runner {
+	current := s.state()
+	return &watch.Runner{
+		Config: current.config.Watch, Domains: current.config.Reports.Domains, Store: s.back.memory.store.kept, Resolver: current.dns,
+		Web: fetch.New(fetch.Options{Resolver: current.dns}), Table: current.senders, Tell: alerts.Tell, Log: current.log,
+	}
 }
 
 // prune deletes what is to be kept no longer, until all is done or the time is up; then it goes on the next time.
@@ -65,7 +94,7 @@ func (s *Server) prune(ctx context.Context) error {
 
 func reportRetention(c *config.Config) store.Retention {
 	r := &c.Reports
-	return store.Retention{ReportRows: time.Duration(r.RowAge), Raws: time.Duration(r.RawAge), Failures: time.Duration(r.FailureAge)}
+	return store.Retention{ReportRows: time.Duration(r.RowAge), Raws: time.Duration(r.RawAge), Failures: time.Duration(r.FailureAge), Notices: store.DefaultNotices}
 }
 
 // retain has the recorder see to reports where there are no jobs any more, or none yet: a reload changes that.
@@ -75,7 +104,7 @@ func (s *Server) retain(r *store.Retention) {
 		return
 	}
 	of := reportRetention(c)
-	r.ReportRows, r.Raws, r.Failures = of.ReportRows, of.Raws, of.Failures
+	r.ReportRows, r.Raws, r.Failures, r.Notices = of.ReportRows, of.Raws, of.Failures, of.Notices
 }
 
 // runJobs does the work until ctx ends. While the store is away, it waits.

@@ -68,7 +68,7 @@ func (s *state) openInputs() (key string, err error) {
 }
 
 // newReception prepares what takes reports in. Nothing runs yet.
-func newReception(s *state, importer *intake.Importer, l *leases) (_ *reception, err error) {
+func newReception(s *state, importer *intake.Importer, l *leases, a *answers) (_ *reception, err error) {
 	r := &reception{names: inputNames(s.inputs), log: s.log, closed: map[door]error{}, cancel: func() {}}
 	r.inputs = l.wrap(s.inputs, r.names)
 	defer func() {
@@ -84,7 +84,7 @@ func newReception(s *state, importer *intake.Importer, l *leases) (_ *reception,
 		r.doors = append(r.doors, door{a, receiver.LMTP})
 	}
 	if len(r.doors) > 0 {
-		if r.receiver, err = s.receiver(importer); err != nil {
+		if r.receiver, err = s.receiver(importer, a); err != nil {
 			return nil, fmt.Errorf("reports.smtp: %w", err)
 		}
 	}
@@ -102,7 +102,7 @@ func newReception(s *state, importer *intake.Importer, l *leases) (_ *reception,
 // perAddress is the part of all connections that one client may have.
 const perAddress = 10
 
-func (s *state) receiver(importer *intake.Importer) (*receiver.Receiver, error) {
+func (s *state) receiver(importer *intake.Importer, a *answers) (*receiver.Receiver, error) {
 	secrets, err := address.OpenSecrets(s.config.ReportSecret())
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (s *state) receiver(importer *intake.Importer) (*receiver.Receiver, error) 
 	}
 	c := s.config.Reports.SMTP
 	return receiver.New(receiver.Options{
-		Hostname: s.config.ReportHost(), Recipients: book, Importer: importer, Verifier: s.settings.Verifier, CertFile: c.CertFile,
+		Hostname: s.config.ReportHost(), Recipients: recipients{book, a}, Importer: importer, Verifier: s.settings.Verifier, CertFile: c.CertFile,
 		KeyFile: c.KeyFile, TrustedRelays: c.TrustedRelays, AuthservID: c.RelayID, MaxBytes: int64(c.MaxBytes), MaxConnections: c.Connections,
 		MaxPerIP: max(1, c.Connections/perAddress), Log: s.log,
 	})

@@ -34,7 +34,7 @@ func (s *Server) reload() error {
 	old := s.state()
 	var anew *reception
 	if s.back.importer != nil && receivesOtherwise(old.config, next.config) {
-		if anew, err = newReception(next, s.back.importer, s.back.leases); err != nil {
+		if anew, err = newReception(next, s.back.importer, s.back.leases, s.back.answers); err != nil {
 			return err
 		}
 	}
@@ -47,6 +47,11 @@ func (s *Server) reload() error {
 	}
 	slog.SetDefault(next.log)
 	s.take(next)
+	if s.back.answers != nil {
+		if err := s.back.answers.follow(next); err != nil {
+			next.log.Warn("answers to letters are known as before", "error", err.Error())
+		}
+	}
 	s.gate.Reload(s.settings(next))
 	if anew != nil {
 		s.back.receiveAnew(s, anew)
@@ -58,7 +63,8 @@ func (s *Server) reload() error {
 // receivesOtherwise tells whether reports are to be taken in by other ways: connections that can stay are left alone.
 func receivesOtherwise(old, next *config.Config) bool {
 	return !reflect.DeepEqual(old.Reports, next.Reports) || !reflect.DeepEqual(old.Digests, next.Digests) ||
-		!reflect.DeepEqual(old.Mail, next.Mail) || !reflect.DeepEqual(old.Alerts, next.Alerts) || old.ReportHost() != next.ReportHost() ||
+		!reflect.DeepEqual(old.Mail, next.Mail) || !reflect.DeepEqual(old.Alerts, next.Alerts) ||
+		!reflect.DeepEqual(old.Watch, next.Watch) || !reflect.DeepEqual(old.Notice, next.Notice) || old.ReportHost() != next.ReportHost() ||
 		!reflect.DeepEqual(old.Resolver, next.Resolver) || !reflect.DeepEqual(old.Limits, next.Limits) || old.DMARC != next.DMARC
 }
 
