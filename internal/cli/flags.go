@@ -26,9 +26,9 @@ type common struct {
 func addCommonFlags(f *pflag.FlagSet) {
 	f.Bool("json", false, "print JSON: one document, or one a line for many")
 	f.Var(&serversValue{}, "resolver", "ask this DNS server; may be repeated")
-	f.String("zone", "", "answer DNS from this master `FILE`; other names do not exist, or are asked of --resolver where that is given")
+	f.String("zone", "", "answer DNS from this master `FILE`; names outside of it do not exist, or are asked of --resolver where that is given")
 	f.Var(&timeValue{}, "at", "evaluate as at this time: RFC 3339, or Unix seconds")
-	f.Var(&durationValue{20 * time.Second}, "timeout", "how long DNS may take for a message")
+	f.Var(&durationValue{20 * time.Second}, "timeout", "how long DNS may take for a message, and an audit for a domain")
 	f.Bool("no-color", false, "no colours, even on a terminal")
 }
 
@@ -139,6 +139,9 @@ func (v *durationValue) Type() string { return "DURATION" }
 func (v *durationValue) String() string {
 	if v.Duration == 0 {
 		return ""
+	}
+	if day := 24 * time.Hour; v.Duration%day == 0 {
+		return strconv.FormatInt(int64(v.Duration/day), 10) + "d"
 	}
 	return v.Duration.String()
 }

@@ -4,26 +4,30 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const rootHelp = `Gatepost verifies the mail that arrives, signs the mail that leaves, reads the
-reports that come back, and says why.
+const rootHelp = `Gatepost verifies the mail that arrives, signs the mail that leaves, finds what
+domains publish wrongly, reads the reports that come back, and says why.
 
 Exit status, of every command:
   0  fine
-  1  the thing asked about fails: a message is not accepted
+  1  the thing asked about fails: a message refused, a domain with a fault
   2  it could not be done; one line on standard error says what, and how to
      mend it
   3  a temporary failure, such as DNS; try again later`
 
 const rootExample = `  gatepost verify --ip 192.0.2.1 --helo mx.example.net \
       --mail-from a@example.com message.eml
-  gatepost keys generate --domain example.com --selector s1 --out s1.pem`
+  gatepost check example.com
+  gatepost setup example.com`
 
 // usage keeps within 80 columns, which cobra's own does not.
 const usage = `Usage:
   {{.UseLine}}{{if .HasAvailableSubCommands}}
 
-Commands:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if .HasExample}}
+{{if not .Groups}}Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{else}}{{$all := .Commands}}{{range $i, $group := .Groups}}{{if $i}}
+
+{{end}}{{$group.Title}}{{range $all}}{{if and .IsAvailableCommand (eq .GroupID $group.ID)}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{end}}{{if .HasExample}}
 
 Example:
 {{.Example}}{{end}}{{if .HasAvailableLocalFlags}}
@@ -49,9 +53,13 @@ func rootCommand() *cobra.Command {
 	root.SetUsageTemplate(usage)
 	root.SetFlagErrorFunc(flagError)
 	addCommonFlags(root.PersistentFlags())
-	root.AddCommand(verifyCommand(), spfCommand(), signCommand(), sealCommand(), keysCommand(), policyCommand(), serveCommand(),
-		configCommand(), reloadCommand(), statusCommand(), postfixCommand(), importCommand(), logCommand(), allowCommand(), reportsCommand(),
-		digestCommand(), sendersCommand(), sourcesCommand(), storeCommand(), versionCommand())
+	addGroup(root, "Mail that arrives:", verifyCommand(), spfCommand(), policyCommand(), allowCommand(), logCommand())
+	addGroup(root, "Mail that leaves:", signCommand(), sealCommand(), keysCommand())
+	addGroup(root, "What domains publish:", checkCommand(), historyCommand())
+	addGroup(root, "Reports that come back:", reportsCommand(), sourcesCommand(), sendersCommand(), digestCommand())
+	addGroup(root, "The gate:", serveCommand(), statusCommand(), reloadCommand(), configCommand(), postfixCommand(), importCommand(),
+		storeCommand())
+	addGroup(root, "More:", versionCommand())
 	root.AddCommand(manualCommand(root))
 	root.SetHelpCommand(helpCommand(root))
 	completeShells(root)
@@ -63,6 +71,15 @@ func rootCommand() *cobra.Command {
 		}
 	}
 	return root
+}
+
+// addGroup adds commands that the help shows together.
+func addGroup(root *cobra.Command, title string, all ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, cmd := range all {
+		cmd.GroupID = title
+	}
+	root.AddCommand(all...)
 }
 
 // helpCommand makes "gatepost help verify" the same as "gatepost verify --help".
@@ -94,6 +111,6 @@ func completeShells(root *cobra.Command) {
 		cmd.Short = "Print a script that completes commands in a shell"
 		cmd.Long = cmd.Short + ".\n\nExit status: 0; 2 if it could not be printed."
 		cmd.Example = "  source <(gatepost completion bash)"
-		cmd.Args, cmd.RunE = noSuchCommand, needCommand
+		cmd.Args, cmd.RunE, cmd.GroupID = noSuchCommand, needCommand, "More:"
 	}
 }

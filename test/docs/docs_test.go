@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
@@ -58,14 +59,29 @@ func TestDocumentedCommandsPrintWhatTheDocumentsSay(t *testing.T) {
 	}
 }
 
-// program builds gatepost and gives the folder to put in front of PATH.
+var built string // the folder of the program, once it is there
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	os.RemoveAll(built)
+	os.Exit(status)
+}
+
+// program builds gatepost, once, and gives the folder to put in front of PATH.
 func program(t *testing.T) string {
-	dir := t.TempDir()
+	if built != "" {
+		return built
+	}
+	dir, err := os.MkdirTemp("", "gatepost-docs-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command("go", "build", "-o", dir, "./cmd/gatepost")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	built = dir
 	return dir
 }
 
@@ -104,11 +120,32 @@ func remember(t *testing.T, state string) {
 			t.Fatal(err)
 		}
 		b.Decisions = append(b.Decisions, d)
+		b.Counts = append(b.Counts, store.Count{Observation: store.Observe(&d), Count: 1})
 	}
 	if err := s.AddBatch(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	reported(t, s)
+	watched(t, s)
+}
+
+// watched puts into a store what was seen of a domain whose provider has changed its record.
+func watched(t *testing.T, s store.Store) {
+	t.Helper()
+	june, december := time.Date(2026, 6, 4, 6, 0, 0, 0, time.UTC), time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)
+	for _, seen := range []struct {
+		at   time.Time
+		text string
+	}{
+		{june, "v=spf1 ip4:192.0.2.0/24 -all"},
+		{december, "v=spf1 ip4:192.0.2.0/24 -all"},
+		{december.Add(6 * time.Hour), "v=spf1 ip4:192.0.2.0/24 include:more.example.net -all"},
+	} {
+		err := s.SeePublished(t.Context(), "example.com", []store.Published{{Kind: "include", Name: "spf.example.net", Text: seen.text}}, seen.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func read(t *testing.T, document string) []step {

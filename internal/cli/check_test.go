@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatepost-mail/gatepost/dns"
+)
+
+func TestANameIsMentionedOnlyAsAWhole(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want bool
+	}{
+		{"mail.example", true},
+		{"include:mail.example leads nowhere", true},
+		{"It leads to mail.example.", true},
+		{"It leads to mail.example. Mend it.", true},
+		{"mail.example.net", false},
+		{"a.mail.example", false},
+		{"hotmail.example, and mail.example", true},
+		{"", false},
+	} {
+		if got := mentions(c.text, "mail.example"); got != c.want {
+			t.Errorf("%q: %v, want %v", c.text, got, c.want)
+		}
+	}
+}
+
+func TestALongAuditSaysHowFarItIs(t *testing.T) {
+	var b bytes.Buffer
+	now := time.Date(2026, 12, 1, 12, 0, 5, 0, time.UTC)
+	p := &checksProgress{line: &progress{w: &b, start: now.Add(-5 * time.Second), now: func() time.Time { return now }}, all: 12, stop: make(chan struct{})}
+	p.done()
+	if b.Len() > 0 {
+		t.Errorf("a line is taken away that was not there: %q", b.String())
+	}
+	p.say()
+	p.done()
+	p.end()
+	p.end()
+	p.say()
+	if want := "\r\x1b[K1 of 12 domains checked, 5 s\r\x1b[K\r\x1b[K"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+func TestAReportIsThereWholeOrNotAtAll(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out.txt")
+	if err := os.WriteFile(path, []byte("before"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		end  func(*report) error
+		want string
+	}{
+		{func(r *report) error { r.discard(); return nil }, "before"},
+		{(*report).keep, "half"},
+	} {
+		r, err := openReport(nil, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.w.Write([]byte("half")); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.end(r); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(path); err != nil || string(text) != c.want {
+			t.Errorf("the file has %q, %v, want %q", text, err, c.want)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("%d files are left, %v", len(left), err)
+	}
+}
+
+func FuzzAnAuditedDomainIsCanonicalOrRefused(f *testing.F) {
+	for _, s := range []string{"example.com", "Bücher.example.", "a@b@c", "https://[2001:db8::1]:25/", "*.*.example", "://@:/", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		domain, err := auditedDomain(s)
+		if err != nil {
+			return
+		}
+		if again, err := dns.ToASCII(domain); err != nil || again != domain || strings.ContainsAny(domain, " @/:*") {
+			t.Errorf("%q is %q, %v", s, domain, err)
+		}
+	})
+}
