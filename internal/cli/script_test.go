@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"reported":  reported,
 			"mailhost":  mailhost,
 			"claimed":   claimed,
+			"named":     bindServer(t),
 			// database NAME: the variable is the address of an empty database on a PostgreSQL server.
 			"database": func(ts *testscript.TestScript, neg bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
 		},
