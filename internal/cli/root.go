@@ -56,7 +56,8 @@ func rootCommand() *cobra.Command {
 	addGroup(root, "Mail that arrives:", verifyCommand(), spfCommand(), policyCommand(), allowCommand(), logCommand())
 	addGroup(root, "Mail that leaves:", signCommand(), sealCommand(), keysCommand())
 	addGroup(root, "What domains publish:", checkCommand(), setupCommand(), recordCommand(), historyCommand(), noticeCommand())
-	addGroup(root, "Reports that come back:", reportsCommand(), sourcesCommand(), sendersCommand(), digestCommand())
+	addGroup(root, "Reports that come back:", reportsCommand(), sourcesCommand(), sendersCommand(), digestCommand(), simulateCommand(),
+		readinessCommand())
 	addGroup(root, "The gate:", serveCommand(), statusCommand(), reloadCommand(), configCommand(), postfixCommand(), importCommand(),
 		storeCommand())
 	addGroup(root, "More:", versionCommand())
