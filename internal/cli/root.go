@@ -60,7 +60,7 @@ func rootCommand() *cobra.Command {
 		readinessCommand())
 	addGroup(root, "The gate:", serveCommand(), statusCommand(), reloadCommand(), configCommand(), postfixCommand(), importCommand(),
 		storeCommand())
-	addGroup(root, "More:", versionCommand())
+	addGroup(root, "More:", demoCommand(), versionCommand())
 	root.AddCommand(manualCommand(root))
 	root.SetHelpCommand(helpCommand(root))
 	completeShells(root)

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatepost-mail/gatepost/internal/demo"
+	"github.com/gatepost-mail/gatepost/internal/insight"
+)
+
+const demoHelp = `Make a store with a quarter of a made-up company's mail in it, a configuration
+and the DNS that goes with them, and print commands that show what Gatepost makes
+of it: what is the company's own and fails, who passes its mail on, a wave of
+abuse, a supplier whom the gate blocks. Nothing is asked of the network, and
+nothing is sent.
+
+It is in a temporary folder, and deleted when the command is interrupted; --keep
+leaves it there, and so does --dir, which names the folder.
+
+Exit status: 0 made; 2 it could not be done.`
+
+// demoFlags are the flags of demo.
+type demoFlags struct {
+	dir  string
+	keep bool
+	end  string
+	seed uint64
+}
+
+func demoCommand() *cobra.Command {
+	var o demoFlags
+	cmd := &cobra.Command{
+		Use:     "demo [--dir DIR | --keep]",
+		Short:   "Make up a company's mail, to look at",
+		Long:    demoHelp,
+		Example: "  gatepost demo\n  gatepost demo --dir demo --end 2026-11-29",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runDemo(cmd, &o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.dir, "dir", "", "make it in this `DIR`, which is empty or not there yet, and leave it")
+	f.BoolVar(&o.keep, "keep", false, "leave the temporary folder")
+	f.StringVar(&o.end, "end", "", "the last `DAY` of the mail (default yesterday)")
+	f.Uint64Var(&o.seed, "seed", 1, "another `NUMBER` makes other figures")
+	return cmd
+}
+
+func runDemo(cmd *cobra.Command, o *demoFlags) error {
+	end := insight.DayOf(present(cmd)).AddDate(0, 0, -1)
+	if o.end != "" {
+		var err error
+		if end, err = time.Parse(time.DateOnly, o.end); err != nil {
+			return usageError(cmd, "--end %q: not a day; write it as 2026-11-29", o.end)
+		}
+	}
+	dir, temporary, err := o.folder(cmd)
+	if err != nil {
+		return err
+	}
+	if temporary {
+		defer os.RemoveAll(dir)
+	}
+	ctx, stop := untilInterrupted(cmd.Context())
+	defer stop()
+	d, err := demo.Make(ctx, demo.Options{Dir: dir, End: end, Seed: o.seed})
+	if err != nil {
+		return err
+	}
+	if err := o.print(cmd, dir, d, temporary); err != nil || !temporary {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// folder is where it is made, and whether it is deleted at the end.
+func (o *demoFlags) folder(cmd *cobra.Command) (dir string, temporary bool, err error) {
+	if o.dir == "" {
+		dir, err = os.MkdirTemp("", "gatepost-demo-")
+		return dir, !o.keep, err
+	}
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return "", false, err
+	}
+	there, err := os.ReadDir(o.dir)
+	if err != nil {
+		return "", false, err
+	}
+	if len(there) > 0 {
+		return "", false, usageError(cmd, "--dir %s: there is something in it; name a folder that is empty", printable(display(o.dir)))
+	}
+	dir, err = filepath.Abs(o.dir)
+	return dir, false, err
+}
+
+// A made demo is what --json prints.
+type made struct {
+	Config   string    `json:"config"`
+	Store    string    `json:"store"`
+	Zone     string    `json:"zone"`
+	Now      time.Time `json:"now"` // the moment to look at it from
+	Reports  int       `json:"reports"`
+	Messages int       `json:"messages"`
+	Commands []tried   `json:"commands"`
+}
+
+// A tried is a command that shows something of the demo.
+type tried struct {
+	About   string `json:"about"`
+	Command string `json:"command"`
+}
+
+// tries are the commands to try. They say at which time only if it is not the present.
+func tries(d *demo.Demo, present bool) []tried {
+	at := ""
+	if !present {
+		at = " --at " + d.Now.Format(time.RFC3339)
+	}
+	configured, zone := " --config "+shellWord(d.Config)+at, " --zone "+shellWord(d.Zone)+at
+	return []tried{
+		{"whose mail it is: a forgotten CRM that fails, forwarders, a printer, a wave of abuse", "sources list example.com" + configured},
+		{"the weekly letter", "digest preview weekly" + configured},
+		{"what the domain publishes", "check example.com" + zone},
+		{"what p=reject would lose", "simulate dmarc example.com --policy reject" + configured},
+		{"what is in the way of it", "readiness example.com" + configured},
+		{"what a stricter gate would block", "simulate policy lockdown" + configured},
+		{"a supplier that the gate refuses, for its SPF record", "log --domain supplier.example" + configured},
+		{"one of its messages, whole", "log --reference " + d.Reference + configured},
+		{"the exception that was made for an accountant", "allow list" + configured},
+		{"whom was written to, or is to be", "notice list" + configured},
+		{"a key that went, and a policy that changed", "history example.com" + configured},
+		{"failure reports, each about one message", "reports list --kind failure" + configured},
+	}
+}
+
+func (o *demoFlags) print(cmd *cobra.Command, dir string, d *demo.Demo, temporary bool) error {
+	all := tries(d, o.end == "" && commonFlags(cmd).At.IsZero())
+	for i := range all {
+		all[i].Command = "gatepost " + all[i].Command
+	}
+	c := commonFlags(cmd)
+	if c.JSON {
+		return printJSON(cmd.OutOrStdout(), made{d.Config, d.Store, d.Zone, d.Now, d.Reports, d.Messages, all})
+	}
+	s := newScreen(cmd.OutOrStdout(), c.NoColor)
+	last := insight.DayOf(d.Now).AddDate(0, 0, -1)
+	first := last.AddDate(0, 0, 1-demo.Days)
+	s.line(fmt.Sprintf("%s to %s of a made-up company, in %s:", first.Format(time.DateOnly), last.Format(time.DateOnly), printable(dir)))
+	s.line(fmt.Sprintf("%s, and %s that its gate judged. Its domains are", counted(d.Reports, "report"), counted(d.Messages, "message")))
+	s.line(strings.Join(demo.Domains, ", ") + ".")
+	s.line("")
+	for _, t := range all {
+		s.line("  " + s.paint(dim, "# "+t.About))
+		s.line("  " + t.Command)
+	}
+	if temporary {
+		s.line("")
+		s.line("All of it is deleted when this ends: press Ctrl-C. --keep leaves it.")
+	}
+	return nil
+}
