@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -19,6 +21,7 @@ type DNS struct {
 	names   map[string]map[uint16][]byte // canonical name, type: records with their owner compressed to the question's name
 	counts  map[string]map[uint16]uint16
 	failing atomic.Pointer[[]Outage]
+	delay   atomic.Int64 // nanoseconds
 	conn    net.PacketConn
 	asked   atomic.Int64
 }
@@ -77,6 +80,9 @@ func (d *DNS) add(rr dns.RR) error {
 // Fail makes questions fail from now on, and all others be answered.
 func (d *DNS) Fail(o ...Outage) { d.failing.Store(&o) }
 
+// Delay has each answer sent that long after its question came.
+func (d *DNS) Delay(by time.Duration) { d.delay.Store(int64(by)) }
+
 // Asked is how many questions came.
 func (d *DNS) Asked() int64 { return d.asked.Load() }
 
@@ -84,6 +90,9 @@ func (d *DNS) Asked() int64 { return d.asked.Load() }
 func (d *DNS) Stop() { d.conn.Close() }
 
 func (d *DNS) serve(conn *net.UDPConn) {
+	late := make(chan delayed, 1<<16)
+	defer close(late)
+	go sendLate(conn, late)
 	in, out := make([]byte, 4096), make([]byte, 0, 4096)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(in)
@@ -94,9 +103,28 @@ func (d *DNS) serve(conn *net.UDPConn) {
 			continue
 		}
 		d.asked.Add(1)
-		if out = d.reply(out[:0], in[:n]); len(out) > 0 {
-			conn.WriteToUDPAddrPort(out, from)
+		if out = d.reply(out[:0], in[:n]); len(out) == 0 {
+			continue
 		}
+		if by := d.delay.Load(); by > 0 {
+			late <- delayed{time.Now().Add(time.Duration(by)), from, bytes.Clone(out)}
+			continue
+		}
+		conn.WriteToUDPAddrPort(out, from)
+	}
+}
+
+// A delayed answer is sent when it is due. All wait equally long, so that they are due in the order in which they came.
+type delayed struct {
+	due  time.Time
+	to   netip.AddrPort
+	text []byte
+}
+
+func sendLate(conn *net.UDPConn, late <-chan delayed) {
+	for a := range late {
+		time.Sleep(time.Until(a.due))
+		conn.WriteToUDPAddrPort(a.text, a.to)
 	}
 }
 
