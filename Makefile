@@ -11,7 +11,8 @@ GO       ?= go
 FUZZTIME ?= 1m
 SOAK     ?= 1h
 KILLS    ?= 300
-PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# Each system and each architecture once.
+PLATFORMS = linux/arm64 darwin/arm64 windows/amd64
 
 .PHONY: run build test lint cross bench bench-gate bench-store bench-check soak soak-store soak-reports fuzz deb
 
@@ -24,6 +25,7 @@ build:
 test: lint cross
 	scripts/test-deps
 	$(GO) test -race -p 4 -timeout 9m ./...
+	$(GO) test ./internal/demo
 
 lint:
 	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt -w is due on:"; echo "$$out"; exit 1; }

@@ -76,6 +76,9 @@ func equal(t *testing.T, what string, got, want any) {
 }
 
 func TestStories(t *testing.T) {
+	if raced {
+		t.Skip("make test runs it without the race detector, beside which it takes half a minute")
+	}
 	w := open(t)
 	for name, story := range map[string]func(*testing.T, *world){
 		"sources": sources, "the shop is at its end": shop, "the wave": wave, "the policy changed": changed, "a reporter fell silent": silent,

@@ -19,7 +19,7 @@ func TestPostgreSQLKeepsThePromises(t *testing.T) {
 }
 
 func TestAKeptPostgreSQLKeepsThePromises(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, o store.Options) storetest.Place {
+	storetest.RunPassedOn(t, func(t *testing.T, o store.Options) storetest.Place {
 		address := pgtest.Database(t)
 		return func(t *testing.T) store.Store {
 			s := store.Keep(address, o)

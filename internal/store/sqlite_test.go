@@ -26,7 +26,7 @@ func TestSQLiteKeepsThePromises(t *testing.T) {
 }
 
 func TestAKeptSQLiteKeepsThePromises(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, o store.Options) storetest.Place {
+	storetest.RunPassedOn(t, func(t *testing.T, o store.Options) storetest.Place {
 		path := filepath.Join(t.TempDir(), "gatepost.db")
 		return func(t *testing.T) store.Store {
 			s := store.Keep("sqlite:"+path, o)

@@ -47,7 +47,7 @@ mailbox_size_limit = 0
 alias_maps =
 alias_database =
 enable_long_queue_ids = yes
-minimal_backoff_time = 1s
+minimal_backoff_time = 2s
 queue_run_delay = 1s
 `
 

@@ -135,7 +135,7 @@ func openDesk(t *testing.T, ln net.Listener, protocol receiver.Protocol, transpo
 	main := fmt.Sprintf(mainCF, d.mta.dir, "25")
 	main = strings.Replace(main, "relay_domains = ", "relay_domains = "+reportsHost+", ", 1)
 	main = strings.Replace(main, "transport_maps = inline:{", "transport_maps = inline:{{"+reportsHost+"="+transport+"}, ", 1)
-	d.mta.run(t, main+"maximal_backoff_time = 1s\n"+more, fmt.Sprintf(masterCF, d.mta.address, "n")+"lmtp unix - - n - - lmtp\ntlsmgr unix - - n 1000? 1 tlsmgr\n")
+	d.mta.run(t, main+"maximal_backoff_time = 2s\n"+more, fmt.Sprintf(masterCF, d.mta.address, "n")+"lmtp unix - - n - - lmtp\ntlsmgr unix - - n 1000? 1 tlsmgr\n")
 	return d
 }
 
