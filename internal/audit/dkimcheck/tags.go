@@ -62,11 +62,7 @@ var tags = []check.Check{
 			if !ok || !hasUnknown(list, "*", "email", "tlsrpt") {
 				return check.Seen{}, false
 			}
-			kept := known(list, "*", "email", "tlsrpt")
-			text, err := dkim.RemoveTag(s.Text, "s")
-			if len(kept) > 0 {
-				text, err = dkim.SetTag(s.Text, "s", strings.Join(kept, ":"))
-			}
+			text, err := keep(s, "s", known(list, "*", "email", "tlsrpt"))
 			return put(f, s, check.Seen{Detail: "It says s=" + short(list) + "."}, text, err)
 		}),
 	},
@@ -81,11 +77,7 @@ var tags = []check.Check{
 			if !ok || !hasUnknown(list, "y", "s") {
 				return check.Seen{}, false
 			}
-			kept := known(list, "y", "s")
-			text, err := dkim.RemoveTag(s.Text, "t")
-			if len(kept) > 0 {
-				text, err = dkim.SetTag(s.Text, "t", strings.Join(kept, ":"))
-			}
+			text, err := keep(s, "t", known(list, "y", "s"))
 			return put(f, s, check.Seen{Detail: "It says t=" + short(list) + "."}, text, err)
 		}),
 	},
@@ -181,6 +173,14 @@ func hasAny(list string, any ...string) bool {
 // hasUnknown tells whether a list with colons has others than some words, or an empty one.
 func hasUnknown(list string, all ...string) bool {
 	return slices.ContainsFunc(words(strings.ToLower(list)), func(w string) bool { return !slices.Contains(all, w) })
+}
+
+// keep leaves some words of a list with colons, and takes the tag away where none is left.
+func keep(s *facts.Selector, tag string, words []string) (string, error) {
+	if len(words) == 0 {
+		return dkim.RemoveTag(s.Text, tag)
+	}
+	return dkim.SetTag(s.Text, tag, strings.Join(words, ":"))
 }
 
 func known(list string, all ...string) []string {

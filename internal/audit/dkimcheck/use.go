@@ -2,6 +2,7 @@ package dkimcheck
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,16 +42,7 @@ var use = []check.Check{
 			if !ok || !hasAny(list, "y") {
 				return check.Seen{}, false
 			}
-			var kept []string
-			for _, w := range words(list) {
-				if !strings.EqualFold(w, "y") {
-					kept = append(kept, w)
-				}
-			}
-			text, err := dkim.RemoveTag(s.Text, "t")
-			if len(kept) > 0 {
-				text, err = dkim.SetTag(s.Text, "t", strings.Join(kept, ":"))
-			}
+			text, err := keep(s, "t", slices.DeleteFunc(words(list), func(w string) bool { return strings.EqualFold(w, "y") }))
 			return put(f, s, check.Seen{Detail: "It says t=" + short(list) + "."}, text, err)
 		}),
 	},

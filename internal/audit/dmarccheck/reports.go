@@ -349,6 +349,19 @@ func tooMany(f *facts.Facts) []check.Seen {
 }
 
 func notMail(f *facts.Facts) []check.Seen {
+	return withoutOdd(f, func(a *facts.ReportAddress) (odd bool, instead string) {
+		return a.Err == nil && a.URI.Scheme != "mailto", ""
+	})
+}
+
+func sizes(f *facts.Facts) []check.Seen {
+	return withoutOdd(f, func(a *facts.ReportAddress) (odd bool, instead string) {
+		return a.Err == nil && a.URI.Size != "", a.URI.Text
+	})
+}
+
+// withoutOdd tells of report addresses that are not as they should be, and writes others in their place, or none.
+func withoutOdd(f *facts.Facts, judge func(*facts.ReportAddress) (odd bool, instead string)) []check.Seen {
 	if f.DMARC.Record == nil {
 		return nil
 	}
@@ -358,41 +371,17 @@ func notMail(f *facts.Facts) []check.Seen {
 		var kept []string
 		before := len(odd)
 		for _, a := range of(f, tag) {
-			if a.Err == nil && a.URI.Scheme != "mailto" {
-				odd = append(odd, a.Text)
-			} else {
+			wrong, instead := judge(&a)
+			if !wrong {
 				kept = append(kept, a.Text)
+				continue
+			}
+			if odd = append(odd, a.Text); instead != "" {
+				kept = append(kept, instead)
 			}
 		}
 		if len(odd) > before && err == nil {
 			text, err = rewritten(f, text, tag, kept)
-		}
-	}
-	if len(odd) == 0 {
-		return nil
-	}
-	return with(f, atPolicy(f, "%s.", listed(odd)), text, err)
-}
-
-func sizes(f *facts.Facts) []check.Seen {
-	if f.DMARC.Record == nil {
-		return nil
-	}
-	var odd []string
-	text, err := f.DMARC.Record.Text, error(nil)
-	for _, tag := range []string{"rua", "ruf"} {
-		var kept []string
-		before := len(odd)
-		for _, a := range of(f, tag) {
-			if a.Err == nil && a.URI.Size != "" {
-				odd = append(odd, a.Text)
-				kept = append(kept, a.URI.Text)
-			} else {
-				kept = append(kept, a.Text)
-			}
-		}
-		if len(odd) > before && err == nil {
-			text, err = dmarc.Set(text, tag, strings.Join(kept, ","))
 		}
 	}
 	if len(odd) == 0 {
