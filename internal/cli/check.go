@@ -226,7 +226,7 @@ func readEarlier(path string) (diff.Audits, error) {
 
 // run audits all domains, and prints each as soon as the format lets it.
 func (j *checkJob) run(cmd *cobra.Command) error {
-	out, err := openReport(cmd.OutOrStdout(), j.output)
+	out, err := openOutput(cmd.OutOrStdout(), j.output)
 	if err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (j *checkJob) run(cmd *cobra.Command) error {
 	if err = errors.Join(err, w.Close()); err != nil {
 		return err
 	}
-	if err := out.keep(); err != nil {
+	if err := out.keep(0o644); err != nil {
 		return err
 	}
 	for _, said := range []error{trouble.silence(), trouble.absence(j.zone != nil, j.common.Zone), j.zone.said(j.common.Zone)} {

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,7 +66,7 @@ func (o *checkFlags) catalogue(cmd *cobra.Command, args []string) error {
 		all = all[:1]
 		all[0] = found
 	}
-	out, err := openReport(cmd.OutOrStdout(), o.output)
+	out, err := openOutput(cmd.OutOrStdout(), o.output)
 	if err != nil {
 		return err
 	}
@@ -96,7 +94,7 @@ func (o *checkFlags) catalogue(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	return out.keep()
+	return out.keep(0o644)
 }
 
 // nearestCheck is the id that was likely meant: one that is spelt like it, or one that has it as a part.
@@ -111,81 +109,6 @@ func nearestCheck(typed string) string {
 		}
 	}
 	return ""
-}
-
-// A report is where one is written to: standard output, or a file that is there only when it is whole.
-type report struct {
-	w    io.Writer
-	temp *os.File
-	path string
-}
-
-func openReport(stdout io.Writer, path string) (*report, error) {
-	if path == "" || path == stdinName {
-		return &report{w: stdout}, nil
-	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe, a device
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, err
-		}
-		return &report{w: f, temp: f}, nil
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return nil, writing(path, err)
-	}
-	return &report{w: f, temp: f, path: path}, nil
-}
-
-// writing says of a file that could not be made which one was meant, and not under what name it was to be made.
-func writing(path string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("writing %s: there is no directory %s; make it first", path, filepath.Dir(path))
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("writing %s: permission denied in %s; name a file in a directory that you may write to", path, filepath.Dir(path))
-	}
-	var inner *fs.PathError
-	if errors.As(err, &inner) {
-		err = inner.Err
-	}
-	return fmt.Errorf("writing %s: %w", path, err)
-}
-
-// keep puts the file in its place.
-func (r *report) keep() error {
-	if r.temp == nil {
-		return nil
-	}
-	f := r.temp
-	r.temp = nil
-	err := f.Close()
-	if r.path == "" {
-		return err
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), r.path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
-}
-
-// discard takes away what is not whole.
-func (r *report) discard() {
-	if r.temp == nil {
-		return
-	}
-	r.temp.Close()
-	if r.path != "" {
-		os.Remove(r.temp.Name())
-	}
-	r.temp = nil
 }
 
 // checksProgress says on standard error how far a long audit is.

@@ -56,13 +56,13 @@ func TestAReportIsThereWholeOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		end  func(*report) error
+		end  func(*whole) error
 		want string
 	}{
-		{func(r *report) error { r.discard(); return nil }, "before"},
-		{(*report).keep, "half"},
+		{func(r *whole) error { r.discard(); return nil }, "before"},
+		{func(r *whole) error { return r.keep(0o644) }, "half"},
 	} {
-		r, err := openReport(nil, path)
+		r, err := openOutput(nil, path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,9 +6,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -123,27 +121,16 @@ func runReportsExport(cmd *cobra.Command, o *exportFlags) error {
 }
 
 // replaceFile writes a file that has its name only once it is whole.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
+func replaceFile(path string, write func(io.Writer) error) error {
+	out, err := createWhole(path)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
+	defer out.discard()
+	if err := write(out.w); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return out.keep(0o600)
 }
 
 // An exporter writes reports for other programs.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -248,18 +247,18 @@ func writeKept(path string, text []byte) error {
 			return err
 		}
 	}
-	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*") // no name that a link could lie in wait at: root writes where others may
+	out, err := createWhole(path)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, owner.FileAs(folder, f), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+	defer out.discard()
+	if _, err := out.w.Write(text); err != nil {
+		return err
 	}
-	if err != nil {
-		os.Remove(f.Name())
+	if err := owner.FileAs(folder, out.temp); err != nil {
+		return err
 	}
-	return err
+	return out.keep(0o600)
 }
 
 // isTerminal tells whether a person sits before what a command reads.
