@@ -170,11 +170,10 @@ func (r *Runner) handOver(ctx context.Context, l store.Letter, letter outbox.Let
 	if err == nil {
 		err = r.Send.Send(ctx, letter)
 	}
-	var refused *outbox.Error
 	switch {
 	case err == nil:
 		l.State = store.LetterSent
-	case errors.As(err, &refused) && !refused.Temporary:
+	case outbox.Refused(err):
 		l.State, l.Detail = store.LetterFailed, err.Error()
 		r.log().Error("a letter was refused", "digest", l.Name, "period", l.Period, "error", err.Error())
 	default:

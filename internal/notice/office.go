@@ -231,11 +231,10 @@ func (o *Office) handOver(ctx context.Context, n store.Notice, l store.NoticeLet
 	if err == nil {
 		err = o.Send.Send(ctx, o.Mail(n, l.Recipient, l.MessageID, now))
 	}
-	var refused *outbox.Error
 	switch {
 	case err == nil:
 		l.State = store.LetterSent
-	case errors.As(err, &refused) && !refused.Temporary:
+	case outbox.Refused(err):
 		l.State, l.Detail = store.LetterFailed, err.Error()
 	default:
 		l.State, l.Detail = store.LetterWaiting, err.Error()

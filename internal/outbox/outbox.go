@@ -81,6 +81,12 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Refused tells whether a letter was not taken, and will not be however often it is tried.
+func Refused(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && !e.Temporary
+}
+
 // Check tells what is wrong with the settings, without asking the server.
 func (s *Server) Check() error {
 	host, _, err := s.split()
