@@ -11,6 +11,7 @@ import (
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/audit/check"
 	"github.com/gatepost-mail/gatepost/internal/audit/facts"
+	"github.com/gatepost-mail/gatepost/internal/audit/render"
 	"github.com/gatepost-mail/gatepost/internal/setup"
 )
 
@@ -137,16 +138,8 @@ func (m *recordMaker) old() (string, error) {
 // A madeRecord is what --json prints: what to publish as "gatepost check" has it, and what it would find.
 type madeRecord struct {
 	Domain   string          `json:"domain"`
-	Publish  []recordChange  `json:"publish"`
+	Publish  []render.Change `json:"publish"`
 	Findings []recordFinding `json:"findings"`
-}
-
-type recordChange struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-	Old  string `json:"old"`
-	New  string `json:"new"`
-	Zone string `json:"zone"`
 }
 
 type recordFinding struct {
@@ -174,9 +167,9 @@ func (m *recordMaker) show(changes ...setup.Change) error {
 		}
 	}
 	if m.common.JSON {
-		made := madeRecord{Domain: m.domain, Publish: []recordChange{}, Findings: findings}
+		made := madeRecord{Domain: m.domain, Publish: []render.Change{}, Findings: findings}
 		for _, c := range all {
-			made.Publish = append(made.Publish, recordChange{c.Name, c.Type, c.Old, c.New, c.Zone()})
+			made.Publish = append(made.Publish, render.ChangeOf(c))
 		}
 		if err := printJSON(m.cmd.OutOrStdout(), made); err != nil {
 			return err

@@ -136,9 +136,14 @@ func first(texts []string) string {
 func changes(all []publish.Change) []Change {
 	out := []Change{}
 	for _, c := range all {
-		out = append(out, Change{c.Name, c.Type, c.Old, c.New, c.Zone(), c.Elsewhere})
+		out = append(out, ChangeOf(c))
 	}
 	return out
+}
+
+// ChangeOf makes the member of a document of a change.
+func ChangeOf(c publish.Change) Change {
+	return Change{c.Name, c.Type, c.Old, c.New, c.Zone(), c.Elsewhere}
 }
 
 func list(all []diff.Finding) []diff.Finding {
