@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/bimi"
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/fetch"
 )
 
 // BIMIFacts are what is known of a domain's logo.
@@ -104,12 +105,14 @@ func (g *gatherer) fetch(ctx context.Context, area Area, what, address string) F
 var errLedElsewhere = errors.New("it leads to a place that is not of https, or from one to the next without end")
 
 func get(ctx context.Context, web http.RoundTripper, address string) (body []byte, certain, temporary error) {
-	client := http.Client{Transport: web, CheckRedirect: func(r *http.Request, via []*http.Request) error {
-		if len(via) > redirects || bimi.CheckURL(r.URL.String()) != nil {
+	client := fetch.Client(web, redirects)
+	bounded := client.CheckRedirect
+	client.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+		if bounded(r, via) != nil || bimi.CheckURL(r.URL.String()) != nil {
 			return errLedElsewhere
 		}
 		return nil
-	}}
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, errors.New("it is not a URL"), nil
