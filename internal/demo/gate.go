@@ -142,7 +142,7 @@ func evaluate(ctx context.Context, zone dns.Resolver, in *inbound, at time.Time)
 	mail := bytes.NewBufferString(text)
 	if in.signed {
 		var with bytes.Buffer
-		signer := dkim.Signer{Domain: "partner.example", Selector: "p1", Key: partnerKey, Now: at}
+		signer := dkim.Signer{Domain: "partner.example", Selector: "p1", Key: partnerKey(), Now: at}
 		if err := dkim.Sign(&with, strings.NewReader(text), signer); err != nil {
 			return nil, err
 		}

@@ -5,16 +5,17 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/dns"
 )
 
 // partnerKey signs what partner.example sends. Everybody can know it, for it is nobody's.
-var partnerKey = func() ed25519.PrivateKey {
+var partnerKey = sync.OnceValue(func() ed25519.PrivateKey {
 	seed := sha256.Sum256([]byte("gatepost demo: partner.example"))
 	return ed25519.NewKeyFromSeed(seed[:])
-}()
+})
 
 // A change of DNS happened so many days before the last one.
 type change struct {
@@ -41,7 +42,7 @@ func zoneText(ago int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text = strings.Replace(text, "{partner}\n", dkim.ZoneRecord("p1", "partner.example", dkim.Record(partnerKey.Public())), 1)
+	text = strings.Replace(text, "{partner}\n", dkim.ZoneRecord("p1", "partner.example", dkim.Record(partnerKey().Public())), 1)
 	for _, c := range changes {
 		if ago <= c.ago {
 			continue

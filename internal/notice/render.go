@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"html/template"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -80,12 +81,12 @@ func wrap(s, indent string) string {
 //go:embed letter.gohtml
 var letterHTML string
 
-var letter = template.Must(template.New("letter").Parse(letterHTML))
+var letter = sync.OnceValue(func() *template.Template { return template.Must(template.New("letter").Parse(letterHTML)) })
 
 // html is the page as HTML that fetches nothing and has no link: a letter of a stranger's whose links one is to follow is what
 // everybody is warned of.
 func (p *page) html() (string, error) {
 	var b bytes.Buffer
-	err := letter.Execute(&b, p)
+	err := letter().Execute(&b, p)
 	return b.String(), err
 }

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 )
 
 //go:embed page.gohtml
@@ -16,10 +17,12 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"join": func(lines []string) string { return strings.Join(lines, "\n") },
-	"page": pageOf,
-}).Parse(pageHTML))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"join": func(lines []string) string { return strings.Join(lines, "\n") },
+		"page": pageOf,
+	}).Parse(pageHTML))
+})
 
 // writeHTML writes one page that loads nothing and runs nothing: its policy lets it have its own style, by the hash of that, and no more.
 func writeHTML(w io.Writer, all []Result) error {
@@ -46,7 +49,7 @@ func writeHTML(w io.Writer, all []Result) error {
 		data.Title += ", …"
 	}
 	var b bytes.Buffer
-	if err := page.Execute(&b, data); err != nil {
+	if err := page().Execute(&b, data); err != nil {
 		return err
 	}
 	_, err := w.Write(b.Bytes())
