@@ -156,9 +156,6 @@ func (s *Server) Kill() {
 	s.end()
 }
 
-// Stop shuts the server down; whoever is connected loses the connection.
-func (s *Server) Stop() { s.end() }
-
 // Remove stops the server and deletes all that it has.
 func (s *Server) Remove() {
 	s.end()
