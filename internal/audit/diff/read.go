@@ -12,7 +12,7 @@ var errNone = errors.New("there is no audit in it; give a file that gatepost che
 // Read reads what gatepost check --json printed: one document or many. Of several audits of a domain the latest counts.
 func Read(r io.Reader) (Audits, error) {
 	all := Audits{}
-	for d := json.NewDecoder(r); ; {
+	for d, n := json.NewDecoder(r), 1; ; n++ {
 		var e Earlier
 		err := d.Decode(&e)
 		switch {
@@ -21,9 +21,9 @@ func Read(r io.Reader) (Audits, error) {
 		case err == io.EOF:
 			return all, nil
 		case err != nil:
-			return nil, fmt.Errorf("document %d: %w; give a file that gatepost check --json printed", len(all)+1, err)
+			return nil, fmt.Errorf("document %d: %w; give a file that gatepost check --json printed", n, err)
 		case e.Domain == "" || e.CheckedAt.IsZero():
-			return nil, fmt.Errorf("document %d: no audit; give a file that gatepost check --json printed", len(all)+1)
+			return nil, fmt.Errorf("document %d: no audit; give a file that gatepost check --json printed", n)
 		}
 		if known := all[e.Domain]; known == nil || !e.CheckedAt.Before(known.CheckedAt) {
 			all[e.Domain] = &e
