@@ -2,9 +2,7 @@ package audit
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,9 +13,8 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/audit/check"
 	"github.com/gatepost-mail/gatepost/internal/audit/facts"
 	"github.com/gatepost-mail/gatepost/internal/audit/publish"
+	"github.com/gatepost-mail/gatepost/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // testdata/domains holds made-up domains from exemplary to dreadful, DOMAIN.zone, each with the whole of what is found, DOMAIN.want. After a
 // change, -update writes the latter anew: read every difference.
@@ -94,17 +91,5 @@ func compareReport(t *testing.T, path string, r *Report) {
 	for _, c := range r.Publish {
 		fmt.Fprintf(&b, "- %s %s %s\n+ %s", c.Name, c.Type, c.Old, c.Zone())
 	}
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.String() != string(want) {
-		t.Errorf("found:\n%s\nwant:\n%s", b.String(), want)
-	}
+	golden.Check(t, path, b.String())
 }

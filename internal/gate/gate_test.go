@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/testlog"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
 
@@ -35,25 +35,7 @@ const authservID = "mx.example.org"
 type door struct {
 	gate    *Gate
 	address string
-	log     *buffer
-}
-
-// buffer is a log that may be read while it is written.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	log     *testlog.Buffer
 }
 
 // resolverFunc is a Resolver.
@@ -72,7 +54,7 @@ func testZone(t testing.TB) dns.Resolver {
 	return z
 }
 
-func settings(t testing.TB, r dns.Resolver, log *buffer) Settings {
+func settings(t testing.TB, r dns.Resolver, log *testlog.Buffer) Settings {
 	t.Helper()
 	p, err := policy.Preset("strict")
 	if err != nil {
@@ -89,7 +71,7 @@ func settings(t testing.TB, r dns.Resolver, log *buffer) Settings {
 // open runs a gate until the test ends.
 func open(t testing.TB, o Options, change func(*Settings)) *door {
 	t.Helper()
-	d := &door{log: &buffer{}}
+	d := &door{log: &testlog.Buffer{}}
 	s := settings(t, testZone(t), d.log)
 	if change != nil {
 		change(&s)

@@ -14,6 +14,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/jobs"
 	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/store/pgtest"
+	"github.com/gatepost-mail/gatepost/internal/testlog"
 )
 
 // queue is that of a new SQLite store.
@@ -143,7 +144,7 @@ func TestAClockThatWasAheadStopsNoJobs(t *testing.T) {
 
 func TestAJobThatFailsIsToldOfAndOthersGoOn(t *testing.T) {
 	t.Parallel()
-	var log lines
+	var log testlog.Buffer
 	var done atomic.Int64
 	run(t, queue(t), jobs.Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Jobs: []jobs.Job{
 		{Name: "bad", Every: time.Second, Do: func(context.Context) error { return errors.New("no such luck") }},
@@ -160,7 +161,7 @@ func TestAJobThatFailsIsToldOfAndOthersGoOn(t *testing.T) {
 func TestWhoHoldsTheStoreForLongIsNotComplainedOf(t *testing.T) {
 	t.Parallel()
 	address := made(t, filepath.Join(t.TempDir(), "gatepost.db"))
-	var log lines
+	var log testlog.Buffer
 	var done atomic.Int64
 	run(t, queueOf(t, address), jobs.Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Jobs: []jobs.Job{{Name: "one", Every: time.Second,
 		Do: func(context.Context) error { done.Add(1); return nil }}}})
@@ -191,22 +192,4 @@ func TestAtTheEndAJobIsToldToStop(t *testing.T) {
 	}}}})
 	<-began
 	stop()
-}
-
-// lines are what was logged.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

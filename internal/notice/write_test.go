@@ -1,9 +1,7 @@
 package notice
 
 import (
-	"flag"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,10 +10,9 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/audit"
 	"github.com/gatepost-mail/gatepost/internal/audit/check"
 	"github.com/gatepost-mail/gatepost/internal/audit/publish"
+	"github.com/gatepost-mail/gatepost/internal/golden"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
-
-var update = flag.Bool("update", false, "write the letters anew")
 
 var at = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
@@ -65,18 +62,7 @@ func TestLettersInAllLanguages(t *testing.T) {
 			text := "Subject: " + l.Subject + "\n\n" + l.Text
 			for _, got := range []struct{ file, text string }{{name + "-" + what + ".txt", text}, {name + "-" + what + ".html", l.HTML}} {
 				path := filepath.Join("testdata/letters", got.file)
-				if *update {
-					if err := os.WriteFile(path, []byte(got.text), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got.text != string(want) {
-					t.Errorf("%s differs; look at it, and write it anew with -update:\n%s", path, got.text)
-				}
+				golden.Check(t, path, got.text)
 			}
 			if strings.Contains(text+l.HTML, "%!") {
 				t.Errorf("%s, %s: something was not filled in:\n%s", name, what, text)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gatepost-mail/gatepost/internal/raced"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
@@ -18,7 +19,7 @@ func TestMemoryStaysFlatWhileTheStoreIsAway(t *testing.T) {
 	switch {
 	case os.Getenv("GATEPOST_FULL") != "":
 		messages = anHour
-	case testing.Short() || raced:
+	case testing.Short() || raced.On:
 		messages, segment = 4_000, 200_000
 	}
 	home := filepath.Join(t.TempDir(), "store")

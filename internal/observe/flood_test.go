@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gatepost-mail/gatepost/internal/raced"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
@@ -14,7 +15,7 @@ func TestRowsAndMemoryStayFlatInAFloodOfNames(t *testing.T) {
 	switch {
 	case os.Getenv("GATEPOST_FULL") != "":
 		messages, most = anHour, store.DefaultObservations
-	case testing.Short() || raced:
+	case testing.Short() || raced.On:
 		messages, most = 1_500, 300
 	}
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "gatepost.db"), store.Options{Create: true, Observations: most})

@@ -5,14 +5,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/gatepost-mail/gatepost/internal/testlog"
 )
 
 func TestADiskThatIsFullCostsDecisionsAndNoCount(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to mount a small file system")
 	}
-	var log lines
+	var log testlog.Buffer
 	d, dir := newDoor(t), filepath.Join(t.TempDir(), "journal")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -40,7 +43,7 @@ func TestADiskThatIsFullCostsDecisionsAndNoCount(t *testing.T) {
 	if s.InMemory == 0 || s.Lost != 0 || s.Pending != n || s.JournalFailures == 0 || s.JournalBytes > 128<<10 {
 		t.Errorf("got %+v", s)
 	}
-	if c := log.count("the journal cannot be written"); c != 1 {
+	if c := strings.Count(log.String(), "the journal cannot be written"); c != 1 {
 		t.Errorf("%d lines of the log say so", c)
 	}
 	mount("-o", "remount,size=8m", dir)

@@ -8,13 +8,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/testlog"
 )
 
 // decision is the nth, of an Author Domain of its own for every tenth message, so that counts tell which are there.
@@ -78,25 +77,7 @@ func newDoor(t testing.TB) *door {
 	return &door{Store: s}
 }
 
-// lines keeps what was logged.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), text)
-}
-
-func logTo(l *lines) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+func logTo(l *testlog.Buffer) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 // start opens a recorder whose background is quick.
 func start(t testing.TB, dir string, o Options) *Recorder {

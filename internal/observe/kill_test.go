@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/raced"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
@@ -116,7 +117,7 @@ func settle(t *testing.T, dir string) store.Store {
 }
 
 func rounds() int {
-	if testing.Short() || raced {
+	if testing.Short() || raced.On {
 		return 12
 	}
 	return 36

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/testlog"
 )
 
 func TestWhatIsRecordedComesIntoTheStoreByItself(t *testing.T) {
@@ -49,7 +50,7 @@ func TestSixteenAtOnceAreEachRecordedOnce(t *testing.T) {
 }
 
 func TestTheJournalWaitsForAStoreThatIsAway(t *testing.T) {
-	var log lines
+	var log testlog.Buffer
 	d, dir := newDoor(t), t.TempDir()
 	d.shut.Store(true)
 	r := start(t, dir, Options{Store: d, Log: logTo(&log), segmentBytes: 2000})
@@ -63,13 +64,13 @@ func TestTheJournalWaitsForAStoreThatIsAway(t *testing.T) {
 	if s := r.Stats(); s.Pending != 100 || s.Committed != 0 || !s.StoreAway || s.Dropped+s.Lost != 0 || s.Segments < 10 || s.JournalBytes < 10_000 {
 		t.Errorf("got %+v", s)
 	}
-	if n := log.count("cannot be written"); n != 1 {
+	if n := strings.Count(log.String(), "cannot be written"); n != 1 {
 		t.Errorf("%d lines of the log say so", n)
 	}
 	d.shut.Store(false)
 	eventually(t, "everything is in the store", func() bool { return r.Stats().Pending == 0 })
 	everything(t, d, 100)
-	eventually(t, "the log says that the store is back", func() bool { return log.count("the store is back") == 1 })
+	eventually(t, "the log says that the store is back", func() bool { return strings.Count(log.String(), "the store is back") == 1 })
 	if r.Stats().StoreAway {
 		t.Error("the store is still said to be away")
 	}
@@ -203,7 +204,7 @@ func TestOldDecisionsLeaveTheStore(t *testing.T) {
 
 // A file where the journal would make its next segment: as good as a disk that is full.
 func TestMailIsCountedInMemoryWhileTheJournalCannotBeWritten(t *testing.T) {
-	var log lines
+	var log testlog.Buffer
 	d, parent := newDoor(t), t.TempDir()
 	dir := filepath.Join(parent, "journal")
 	r := start(t, dir, Options{Store: d, Log: logTo(&log)})
@@ -219,13 +220,13 @@ func TestMailIsCountedInMemoryWhileTheJournalCannotBeWritten(t *testing.T) {
 	if s := r.Stats(); s.InMemory != 99 || s.Pending != 99 || s.Dropped != 99 || s.Lost != 0 {
 		t.Errorf("got %+v", s)
 	}
-	if n := log.count("the journal cannot be written"); n != 1 {
+	if n := strings.Count(log.String(), "the journal cannot be written"); n != 1 {
 		t.Errorf("%d lines of the log say so", n)
 	}
 	if err := os.Rename(dir+".away", dir); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the journal is written again", func() bool { return log.count("can be written again") == 1 })
+	eventually(t, "the journal is written again", func() bool { return strings.Count(log.String(), "can be written again") == 1 })
 	r.Record(decision(100))
 	flushed(t, r)
 	byDomain, total := counted(t, d)
@@ -283,7 +284,7 @@ func TestAFloodOfNamesThatMemoryHasNoRoomForIsFoldedAndNotLost(t *testing.T) {
 }
 
 func TestAFullJournalKeepsCountsAndDropsTheOldestDecisions(t *testing.T) {
-	var log lines
+	var log testlog.Buffer
 	d, dir := newDoor(t), t.TempDir()
 	d.shut.Store(true)
 	const most = 200_000
@@ -322,7 +323,7 @@ func TestAFullJournalKeepsCountsAndDropsTheOldestDecisions(t *testing.T) {
 	if len(all) != n-int(s.Dropped) || all["2999"] != 1 || all["0"] != 0 {
 		t.Errorf("%d decisions are logged, want %d; the last %d times, the first %d times", len(all), n-s.Dropped, all["2999"], all["0"])
 	}
-	if log.count("nearly full") != 1 {
+	if strings.Count(log.String(), "nearly full") != 1 {
 		t.Error("the log does not say once that the journal is nearly full")
 	}
 }
@@ -348,7 +349,7 @@ func TestAJournalThatStaysFullCountsInMemory(t *testing.T) {
 }
 
 func TestWhatIsNoSegmentIsSetAside(t *testing.T) {
-	var log lines
+	var log testlog.Buffer
 	d, dir := newDoor(t), t.TempDir()
 	bad := filepath.Join(dir, segmentName(1, "00ff", 1))
 	write(t, bad, []byte("a newer version's journal"))
@@ -361,7 +362,7 @@ func TestWhatIsNoSegmentIsSetAside(t *testing.T) {
 	if files := journalFiles(t, dir); len(files) != 1 || files[0] != bad+badSuffix {
 		t.Errorf("got the files %v", files)
 	}
-	if r.Stats().Unreadable != 1 || log.count("set aside") != 1 {
+	if r.Stats().Unreadable != 1 || strings.Count(log.String(), "set aside") != 1 {
 		t.Errorf("got %+v", r.Stats())
 	}
 }

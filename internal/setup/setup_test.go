@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,10 +12,9 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/audit/publish"
+	"github.com/gatepost-mail/gatepost/internal/golden"
 	"github.com/gatepost-mail/gatepost/internal/senders"
 )
-
-var update = flag.Bool("update", false, "write the plans that come as those that are wanted")
 
 var start = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 
@@ -44,14 +42,14 @@ func TestPlansAreAsWritten(t *testing.T) {
 			for i := range archive.Files {
 				f := &archive.Files[i]
 				if text, ok := got[f.Name]; ok {
-					if *update {
+					if *golden.Update {
 						f.Data = []byte(text)
 					} else if string(f.Data) != text {
 						t.Errorf("%s is\n%s\nwant\n%s", f.Name, text, f.Data)
 					}
 				}
 			}
-			if *update {
+			if *golden.Update {
 				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
 					t.Fatal(err)
 				}

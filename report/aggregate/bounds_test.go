@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/raced"
 )
 
 func TestAReportThatIsCutOffIsAnErrorThatSaysWhere(t *testing.T) {
@@ -144,7 +146,7 @@ func TestStringsOfARecordStayGood(t *testing.T) {
 func TestAMillionRecordsTakeTheMemoryOfTen(t *testing.T) {
 	const most = 4 << 20
 	n := 1_000_000
-	if raced {
+	if raced.On {
 		n = 50_000
 	}
 	pr, pw := io.Pipe()

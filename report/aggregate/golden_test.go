@@ -3,17 +3,16 @@ package aggregate
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gatepost-mail/gatepost/internal/golden"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden is how a report is read, as the golden files have it.
-type golden struct {
+// shape is how a report is read, as the golden files have it.
+type shape struct {
 	Feedback Feedback
 	Records  []Record
 	Warnings []string
@@ -40,22 +39,11 @@ func TestReportsInTheShapesOfReporters(t *testing.T) {
 			e := json.NewEncoder(&got)
 			e.SetEscapeHTML(false)
 			e.SetIndent("", "  ")
-			if err := e.Encode(golden{report.Feedback, bare(report.Records), told(report.Warnings)}); err != nil {
+			if err := e.Encode(shape{report.Feedback, bare(report.Records), told(report.Warnings)}); err != nil {
 				t.Fatal(err)
 			}
 			expected := strings.TrimSuffix(path, ".xml") + ".golden"
-			if *update {
-				if err := os.WriteFile(expected, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(expected)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("got\n%s\nwant\n%s", got.Bytes(), want)
-			}
+			golden.Check(t, expected, got.String())
 		})
 	}
 }

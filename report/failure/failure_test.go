@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"github.com/gatepost-mail/gatepost/internal/golden"
+)
 
 func readFile(t testing.TB, name string) *Report {
 	t.Helper()
@@ -39,19 +38,8 @@ func TestReportersShapesReadAsTheirGoldenFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden := filepath.Join("testdata", name+".json")
-		if *update {
-			if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(want) != string(got)+"\n" {
-			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
-		}
+		want := filepath.Join("testdata", name+".json")
+		golden.Check(t, want, string(got)+"\n")
 	}
 }
 

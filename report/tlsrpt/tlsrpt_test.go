@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,9 +13,9 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"github.com/gatepost-mail/gatepost/internal/golden"
+)
 
 func readFile(t testing.TB, name string) *Report {
 	t.Helper()
@@ -49,19 +48,8 @@ func TestReportersShapesReadAsTheirGoldenFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden := filepath.Join("testdata", name+".golden")
-		if *update {
-			if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(want) != string(got)+"\n" {
-			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
-		}
+		want := filepath.Join("testdata", name+".golden")
+		golden.Check(t, want, string(got)+"\n")
 	}
 }
 

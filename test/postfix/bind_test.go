@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/gatepost-mail/gatepost/internal/testlog"
 )
 
 const namedConf = `
@@ -53,7 +55,7 @@ func startBIND(t *testing.T) *bind {
 	_, port, _ := net.SplitHostPort(b.address)
 	writeFile(t, filepath.Join(dir, "named.conf"), strings.NewReplacer("DIR", dir, "PORT", port, "SECRET", bindSecret).Replace(namedConf))
 	writeFile(t, filepath.Join(dir, "example.org.zone"), namedZone)
-	log := &logBuffer{}
+	log := &testlog.Buffer{}
 	cmd := exec.Command(named, "-g", "-n", "1", "-c", filepath.Join(dir, "named.conf"))
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {

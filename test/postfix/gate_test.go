@@ -3,7 +3,6 @@
 package postfix
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,10 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/testlog"
 )
 
 // binary is the gatepost that TestMain built.
@@ -85,24 +85,7 @@ type process struct {
 	address string // of the milter
 	web     string // of metrics and state
 	cmd     *exec.Cmd
-	log     *logBuffer
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log     *testlog.Buffer
 }
 
 // newGate writes a configuration; start runs it.
@@ -110,7 +93,7 @@ func newGate(t *testing.T, dns, more string) *process {
 	t.Helper()
 	dir := shortDir(t, "gatepost-gate-")
 	p := &process{
-		config: filepath.Join(dir, "gatepost.toml"), state: filepath.Join(dir, "state"), address: freePort(t), web: freePort(t), log: &logBuffer{},
+		config: filepath.Join(dir, "gatepost.toml"), state: filepath.Join(dir, "state"), address: freePort(t), web: freePort(t), log: &testlog.Buffer{},
 	}
 	p.configure(t, dns, more)
 	t.Cleanup(func() {

@@ -4,16 +4,10 @@ package postfix
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,6 +18,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/certfile/certtest"
 	"github.com/gatepost-mail/gatepost/internal/dnstest"
 	"github.com/gatepost-mail/gatepost/internal/inbox/address"
 	"github.com/gatepost-mail/gatepost/internal/inbox/receiver"
@@ -101,7 +96,7 @@ const reportsHost = "reports.example.net"
 // openDesk has Postfix pass on what comes for the host of the reports, by a transport that names the receiver's address as %s.
 func openDesk(t *testing.T, ln net.Listener, protocol receiver.Protocol, transport, more string) *desk {
 	t.Helper()
-	cert, keyFile := writeCertificate(t)
+	cert, keyFile := certtest.Write(t, t.TempDir(), 1, reportsHost)
 	signer, err := dkim.GenerateEd25519()
 	if err != nil {
 		t.Fatal(err)
@@ -137,28 +132,6 @@ func openDesk(t *testing.T, ln net.Listener, protocol receiver.Protocol, transpo
 	main = strings.Replace(main, "transport_maps = inline:{", "transport_maps = inline:{{"+reportsHost+"="+transport+"}, ", 1)
 	d.mta.run(t, main+"maximal_backoff_time = 2s\n"+more, fmt.Sprintf(masterCF, d.mta.address, "n")+"lmtp unix - - n - - lmtp\ntlsmgr unix - - n 1000? 1 tlsmgr\n")
 	return d
-}
-
-func writeCertificate(t *testing.T) (cert, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{reportsHost}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	writeFile(t, cert, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	writeFile(t, keyFile, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
-	return cert, keyFile
 }
 
 // post hands a message to Postfix for the addresses of domains.

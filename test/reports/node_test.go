@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/dnstest"
+	"github.com/gatepost-mail/gatepost/internal/testlog"
 	"github.com/gatepost-mail/gatepost/test/dovecot"
 )
 
@@ -24,7 +25,7 @@ type scene struct {
 	in, done, bad, mail string // directories; the last is a Maildir
 	store               string // the address; the SQLite of the one node if empty
 	nodes               []*node
-	log                 *logBuffer
+	log                 *testlog.Buffer
 }
 
 const (
@@ -38,7 +39,7 @@ func setScene(t *testing.T, nodes int, store string) *scene {
 	dir := shortDir(t, "gp-in-")
 	s := &scene{
 		imap: startMailServer(t), store: store, in: filepath.Join(dir, "in"), done: filepath.Join(dir, "done"), bad: filepath.Join(dir, "bad"),
-		mail: filepath.Join(dir, "Maildir"), log: &logBuffer{}, dns: dnstest.Start(t, "$ORIGIN .\n_dmarc.mx.example.net. TXT \"v=DMARC1; p=none\"\n"),
+		mail: filepath.Join(dir, "Maildir"), log: &testlog.Buffer{}, dns: dnstest.Start(t, "$ORIGIN .\n_dmarc.mx.example.net. TXT \"v=DMARC1; p=none\"\n"),
 	}
 	for _, sub := range []string{s.in, s.mail + "/new", s.mail + "/cur", s.mail + "/tmp"} {
 		if err := os.MkdirAll(sub, 0o700); err != nil {

@@ -3,46 +3,16 @@ package receiver
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// certificate writes a certificate with a serial number.
-func certificate(t *testing.T, dir string, serial int64) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{host}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
-}
+	"github.com/gatepost-mail/gatepost/internal/certfile/certtest"
+)
 
 // secure says STARTTLS and EHLO, and gives the certificate's serial number.
 func (c *client) secure() int64 {
@@ -59,7 +29,7 @@ func (c *client) secure() int64 {
 
 func TestMailComesOverTLSAndARenewedCertificateIsUsed(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := certificate(t, dir, 1)
+	cert, key := certtest.Write(t, dir, 1, host)
 	b := setUp(t, "", Options{CertFile: cert, KeyFile: key, MaxPerIP: 200})
 	c := b.dial(t, SMTP)
 	c.want("220 ")
@@ -83,7 +53,7 @@ func TestMailComesOverTLSAndARenewedCertificateIsUsed(t *testing.T) {
 	if s := b.store.items[0].Sender; s.IP != "127.0.0.1" || s.TokenDomain != "example.com" {
 		t.Errorf("the sender is %+v", s)
 	}
-	certificate(t, dir, 2)
+	certtest.Write(t, dir, 2, host)
 	waitFor(t, "the new certificate", func() bool {
 		time.Sleep(100 * time.Millisecond)
 		return b.greeted(t).secure() == 2
@@ -99,7 +69,7 @@ func TestMailComesOverTLSAndARenewedCertificateIsUsed(t *testing.T) {
 
 // What was said before the handshake, by whoever sits on the line, must not count after it (CVE-2011-0411).
 func TestNothingSaidBeforeTLSCountsAfterIt(t *testing.T) {
-	cert, key := certificate(t, t.TempDir(), 1)
+	cert, key := certtest.Write(t, t.TempDir(), 1, host)
 	b := setUp(t, "", Options{CertFile: cert, KeyFile: key})
 	c := b.greeted(t)
 	c.say("MAIL FROM:<a@example.com>\r\nRCPT TO:<"+b.to("example.com")+">\r\n", "250 ", "250 ")

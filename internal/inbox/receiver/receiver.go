@@ -38,6 +38,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/certfile"
 	"github.com/gatepost-mail/gatepost/internal/inbox/batch"
 	"github.com/gatepost-mail/gatepost/internal/option"
 	"github.com/gatepost-mail/gatepost/internal/spool"
@@ -178,7 +179,7 @@ func New(o Options) (*Receiver, error) {
 	var config *tls.Config
 	if o.CertFile != "" {
 		var err error
-		if config, err = tlsConfig(o.CertFile, o.KeyFile, o.Log); err != nil {
+		if config, err = certfile.TLS(o.CertFile, o.KeyFile, "the receiver", o.Log); err != nil {
 			return nil, err
 		}
 	}

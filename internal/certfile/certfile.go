@@ -1,4 +1,5 @@
-package receiver
+// Package certfile offers in TLS the certificate that is in files now, so that renewed ones are taken up without a restart.
+package certfile
 
 import (
 	"crypto/tls"
@@ -8,9 +9,9 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/inbox/refresh"
 )
 
-// tlsConfig offers the certificate that is in the files now. Renewed ones are taken up without a restart; where they cannot be read, the
-// last good one stays.
-func tlsConfig(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
+// TLS makes a configuration for a server by PEM files. Where they cannot be read later, the last good certificate stays, and the log says
+// whose it is.
+func TLS(certFile, keyFile, whose string, log *slog.Logger) (*tls.Config, error) {
 	pair := refresh.New(func() (*tls.Certificate, error) {
 		c, err := tls.LoadX509KeyPair(certFile, keyFile)
 		if err != nil {
@@ -26,7 +27,7 @@ func tlsConfig(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) 
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			c, err := pair.Get()
 			if err != nil {
-				log.Error("the certificate of the receiver cannot be read; the one from before is used", "error", err.Error())
+				log.Error("the certificate of "+whose+" cannot be read; the one from before is used", "error", err.Error())
 			}
 			return c, nil
 		},
