@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -17,6 +18,8 @@ var ErrNotEmpty = errors.New("the store is not empty")
 type CopyOptions struct {
 	Replace  bool                                     // delete what is in the store that is copied to
 	Progress func(table string, rows int64, of int64) // called now and then; may be nil
+
+	every int64 // rows between two calls of Progress; progressEvery
 }
 
 // A Copied table and its rows.
@@ -28,7 +31,8 @@ type Copied struct {
 // Copy copies all tables of a store to another, of whatever engine, as they are at one moment. The other is made if it is not there. It
 // is all or nothing: what is copied can be seen when it is there whole.
 //
-// Tables and columns are what the databases say that there are, so that none can be forgotten. Jobs stay where they are.
+// Tables and columns are what the databases say that there are, so that none can be forgotten. Jobs stay where they are, and so does who
+// is signed in: what is copied may be of an older moment, after which somebody was kept out.
 func Copy(ctx context.Context, from, to string, o CopyOptions) ([]Copied, error) {
 	if same(from, to) {
 		return nil, fmt.Errorf("store %s: it cannot be copied to itself", display(from))
@@ -179,6 +183,9 @@ func (c *copier) copy(ctx context.Context, tx *transaction) ([]Copied, error) {
 	}
 	var copied []Copied
 	for _, t := range c.all {
+		if passing(t) {
+			continue
+		}
 		rows, err := c.table(ctx, tx, t)
 		if err != nil {
 			return nil, fmt.Errorf("the table %s: %w", t.name, err)
@@ -193,6 +200,9 @@ func (c *copier) copy(ctx context.Context, tx *transaction) ([]Copied, error) {
 	}
 	return copied, c.to.filled(ctx, tx, c.all)
 }
+
+// passing tells tables that are worth something in one place and at one time only: sessions, and links that are good once.
+func passing(t table) bool { return t.name == "sessions" || t.name == "links" }
 
 // isEmpty tells whether a store has nothing but what its migrations put there.
 func isEmpty(ctx context.Context, q querier, all []table) error {
@@ -212,7 +222,7 @@ func isEmpty(ctx context.Context, q querier, all []table) error {
 	return nil
 }
 
-// progressEvery is how many rows are copied between two calls of Progress.
+// progressEvery is how many rows are copied between two calls of Progress, if nothing else is said.
 const progressEvery = 1000
 
 // table copies one table, and counts afterwards.
@@ -252,7 +262,7 @@ func (c *copier) rows(ctx context.Context, t table, of int64) iter.Seq2[[]any, e
 				yield(nil, err)
 				return
 			}
-			if n%progressEvery == 0 && c.o.Progress != nil {
+			if n%cmp.Or(c.o.every, progressEvery) == 0 && c.o.Progress != nil {
 				c.o.Progress(t.name, n, of)
 			}
 			if !yield(values, nil) {

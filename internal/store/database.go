@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"github.com/pressly/goose/v3"
 )
 
 // A database is what engines share: SQL that all of them know. Placeholders are written $1, times are microseconds since 1970,
@@ -117,6 +116,10 @@ type engine interface {
 	// period is the condition that a day is one of several, which are all between the first and the last that there are rows of.
 	period(days []int64) string
 
+	// joined is an expression that has columns in one, as bytes with 0xff between them, which no text has in it. To read a column of a row
+	// takes an engine longer than to find it.
+	joined(columns ...string) string
+
 	// dropMonths drops what is all of days before one, where that is quicker than to delete the rows.
 	dropMonths(ctx context.Context, table string, before int64) error
 
@@ -126,8 +129,12 @@ type engine interface {
 	// clock is what the time is, by the database's clock, in the words of its SQL.
 	clock() string
 
+	// kind is what the engine is called, and size the query that tells how many bytes the store takes.
+	kind() string
+	size() string
+
 	// steps are the migrations of a database.
-	steps(*sql.DB) (*goose.Provider, error)
+	steps(*sql.DB) (*migrator, error)
 
 	// tables are those of the store, with their columns.
 	tables(ctx context.Context, q querier) ([]table, error)
@@ -231,7 +238,7 @@ func (d *database) Close() error {
 func answers(err error) bool {
 	var own *ArrivalError
 	return err == nil || errors.As(err, &own) || errors.Is(err, ErrNoException) || errors.Is(err, ErrNoRaw) || errors.Is(err, ErrNoMark) || errors.Is(err, ErrNotClaimed) ||
-		errors.Is(err, ErrNoNotice) || errors.Is(err, ErrNoticeState) || errors.Is(err, ErrNoticeHeld)
+		errors.Is(err, ErrNoNotice) || errors.Is(err, ErrNoticeState) || errors.Is(err, ErrNoticeHeld) || answersOfPeople(err)
 }
 
 // attempts is how often a transaction is tried that others are in the way of.

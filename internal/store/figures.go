@@ -169,7 +169,6 @@ func (f *Figures) Add(o Figures) {
 
 // Domains is as Reports says.
 func (d *database) Domains(ctx context.Context, q Question) ([]DomainFigures, error) {
-	q.Domains = nil
 	ids, names, err := d.domains(ctx, q)
 	if err != nil || len(ids) == 0 {
 		return nil, err

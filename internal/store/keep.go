@@ -126,6 +126,10 @@ func (k *kept) RemoveException(ctx context.Context, id int64) error {
 	return tell(ctx, k, func(s Store) error { return s.RemoveException(ctx, id) })
 }
 
+func (k *kept) Size(ctx context.Context) (Size, error) {
+	return ask(ctx, k, func(s Store) (Size, error) { return s.Size(ctx) })
+}
+
 func (k *kept) Close() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

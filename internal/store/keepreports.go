@@ -24,6 +24,10 @@ func (k *kept) Report(ctx context.Context, id int64) (ReportInfo, error) {
 	return ask(ctx, k, func(s Store) (ReportInfo, error) { return s.Report(ctx, id) })
 }
 
+func (k *kept) Inputs(ctx context.Context, since time.Time) ([]InputFigures, error) {
+	return ask(ctx, k, func(s Store) ([]InputFigures, error) { return s.Inputs(ctx, since) })
+}
+
 func (k *kept) OpenRaw(ctx context.Context, h Hash) (io.ReadCloser, error) {
 	return ask(ctx, k, func(s Store) (io.ReadCloser, error) { return s.OpenRaw(ctx, h) })
 }

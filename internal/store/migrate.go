@@ -7,7 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"path/filepath"
+	"path"
 	"strings"
 	"time"
 
@@ -19,16 +19,53 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-func provider(engine goose.Dialect, folder string, db *sql.DB) (*goose.Provider, error) {
-	steps, err := fs.Sub(migrations, "migrations/"+folder)
+// A migrator knows the steps of an engine.
+type migrator struct {
+	*goose.Provider
+	names map[int64]string // by version
+}
+
+// migratorOf is that of an engine. Each way of a step is run as it stands, as one text of many statements: to have goose take it apart
+// costs tens of megabytes for each file.
+func migratorOf(engine goose.Dialect, folder string, db *sql.DB) (*migrator, error) {
+	files, err := fs.Glob(migrations, "migrations/"+folder+"/*.sql")
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(engine, db, steps, goose.WithDisableGlobalRegistry(true))
+	var steps []*goose.Migration
+	names := map[int64]string{}
+	for _, file := range files {
+		version, err := goose.NumericComponent(file)
+		if err != nil {
+			return nil, err
+		}
+		text, err := migrations.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		up, down, ok := strings.Cut(string(text), "-- +goose Down")
+		if !ok {
+			return nil, fmt.Errorf("%s: there is no way back", file)
+		}
+		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{RunTx: runs(up)}, &goose.GoFunc{RunTx: runs(down)}))
+		names[version] = strings.TrimSuffix(path.Base(file), ".sql")
+	}
+	p, err := goose.NewProvider(engine, db, nil, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(steps...))
+	if err != nil {
+		return nil, err
+	}
+	return &migrator{p, names}, nil
+}
+
+func runs(statements string) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, statements)
+		return err
+	}
 }
 
 // migrate brings the tables up to date, or without create tells why they are not.
-func migrate(ctx context.Context, p *goose.Provider, create bool) error {
+func migrate(ctx context.Context, p *migrator, create bool) error {
 	for attempt := 0; ; attempt++ {
 		present, wanted, err := p.GetVersions(ctx)
 		switch {
@@ -74,14 +111,13 @@ func Steps(ctx context.Context, address string) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := p.Status(ctx)
+	all, err := unlocked(ctx, func() ([]*goose.MigrationStatus, error) { return p.Status(ctx) })
 	if err != nil {
 		return nil, d.explain(err)
 	}
 	var steps []Step
 	for _, s := range all {
-		name := strings.TrimSuffix(filepath.Base(s.Source.Path), ".sql")
-		steps = append(steps, Step{s.Source.Version, name, s.AppliedAt.UTC()})
+		steps = append(steps, Step{s.Source.Version, p.names[s.Source.Version], s.AppliedAt.UTC()})
 	}
 	return steps, nil
 }
@@ -105,7 +141,11 @@ func Migrate(ctx context.Context, address string, version int64) error {
 	if err != nil {
 		return err
 	}
-	present, wanted, err := p.GetVersions(ctx)
+	var wanted int64
+	present, err := unlocked(ctx, func() (present int64, err error) {
+		present, wanted, err = p.GetVersions(ctx)
+		return present, err
+	})
 	switch {
 	case err != nil:
 		return d.explain(err)
@@ -115,9 +155,9 @@ func Migrate(ctx context.Context, address string, version int64) error {
 		return d.explain(fmt.Errorf("%w: its tables have version %d, this one knows %d, and not the way down", ErrNewer, present, wanted))
 	case version == present:
 	case version < present:
-		_, err = p.DownTo(ctx, version)
+		_, err = unlocked(ctx, func() ([]*goose.MigrationResult, error) { return p.DownTo(ctx, version) })
 	default:
-		_, err = p.UpTo(ctx, version)
+		_, err = unlocked(ctx, func() ([]*goose.MigrationResult, error) { return p.UpTo(ctx, version) })
 	}
 	return d.explain(err)
 }
@@ -135,13 +175,13 @@ func unmigrated(ctx context.Context, address string) (*database, error) {
 		}
 		return d, nil
 	}
-	path, err := sqlitePath(address)
+	file, err := sqlitePath(address)
 	if err != nil {
 		return nil, err
 	}
-	d, err := poolsSQLite(path, false)
+	d, err := poolsSQLite(file, false)
 	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", path, err)
+		return nil, fmt.Errorf("store %s: %w", file, err)
 	}
 	return d, nil
 }

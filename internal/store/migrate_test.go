@@ -37,7 +37,7 @@ func TestEveryMigrationHasItsWayBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	p, err := provider(goose.DialectSQLite3, "sqlite", db)
+	p, err := migratorOf(goose.DialectSQLite3, "sqlite", db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestEveryMigrationOfPostgreSQLHasItsWayBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	p, err := provider(goose.DialectPostgres, "postgres", d.write)
+	p, err := migratorOf(goose.DialectPostgres, "postgres", d.write)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func schemaPostgres(t *testing.T, db *sql.DB) []string {
 }
 
 // upAndDown goes each step up, all of them down, and up at once.
-func upAndDown(t *testing.T, p *goose.Provider, schema func() []string) {
+func upAndDown(t *testing.T, p *migrator, schema func() []string) {
 	t.Helper()
 	before := [][]string{schema()}
 	for range p.ListSources() {

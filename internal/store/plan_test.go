@@ -21,7 +21,7 @@ func TestQuestionsThatHaveAnIndexUseIt(t *testing.T) {
 		uses   []string
 	}{
 		{"since", DecisionFilter{Since: since}, []string{"USING INTEGER PRIMARY KEY (rowid>?)", "decisions_time (time>?)"}},
-		{"verdict since", DecisionFilter{Since: since, Verdict: "reject"}, []string{"USING INTEGER PRIMARY KEY (rowid>?)", "decisions_time (time>?)"}},
+		{"verdict since", DecisionFilter{Since: since, Verdict: "reject"}, []string{"COVERING INDEX decisions_filter (id>?)", "decisions_time (time>?)"}},
 		{"reference", DecisionFilter{Reference: "k3tqmzv2"}, []string{"decisions_reference (reference=?"}},
 		{"reference since", DecisionFilter{Reference: "k3tqmzv2", Since: since}, []string{"decisions_reference (reference=?"}},
 		{"after", DecisionFilter{After: 7, Oldest: true}, []string{"USING INTEGER PRIMARY KEY (rowid>?)"}},
@@ -32,6 +32,12 @@ func TestQuestionsThatHaveAnIndexUseIt(t *testing.T) {
 			if !strings.Contains(plan, part) || strings.Contains(plan, "SCAN") || strings.Contains(plan, "TEMP B-TREE") {
 				t.Errorf("%s: the plan is\n%swithout %q", c.name, plan, part)
 			}
+		}
+	}
+	for _, f := range []DecisionFilter{{Domain: "example.com"}, {Verdict: "defer"}, {Rule: "dane"}} {
+		query, args := selectDecisions(f)
+		if plan := explainPlan(t, d, query, args); !strings.Contains(plan, "SCAN decisions USING COVERING INDEX decisions_filter") || strings.Contains(plan, "TEMP B-TREE") {
+			t.Errorf("%+v: the plan is\n%s", f, plan)
 		}
 	}
 	if plan := explainPlan(t, d, firstYoung, []any{1}); strings.Contains(plan, "TEMP B-TREE") {

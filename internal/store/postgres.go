@@ -196,8 +196,8 @@ func isThere(ctx context.Context, db *sql.DB) (there bool, err error) {
 	return there, err
 }
 
-func (p *postgresEngine) steps(db *sql.DB) (*goose.Provider, error) {
-	return provider(goose.DialectPostgres, "postgres", db)
+func (p *postgresEngine) steps(db *sql.DB) (*migrator, error) {
+	return migratorOf(goose.DialectPostgres, "postgres", db)
 }
 
 func (p *postgresEngine) ready() error { return nil }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -83,6 +84,14 @@ func (p *postgresEngine) add(ctx context.Context, m month) error {
 // period is all between the first day and the last. Of a list, each would be looked for in each partition.
 func (p *postgresEngine) period(days []int64) string {
 	return fmt.Sprintf(`day >= %d AND day <= %d`, slices.Min(days), slices.Max(days))
+}
+
+func (p *postgresEngine) joined(columns ...string) string {
+	var all []string
+	for _, c := range columns {
+		all = append(all, "convert_to("+c+"::text, 'UTF8')")
+	}
+	return strings.Join(all, " || decode('ff', 'hex') || ")
 }
 
 // partitions are those that a table has, the oldest first.

@@ -143,7 +143,7 @@ func TestQuestionsToPostgreSQLThatHaveAnIndexUseIt(t *testing.T) {
 	}{
 		{"all", DecisionFilter{}, []string{"Index Scan Backward using decisions_pkey"}},
 		{"since", DecisionFilter{Since: since}, []string{"Index Scan Backward using decisions_pkey", "decisions_time"}},
-		{"verdict since", DecisionFilter{Since: since, Verdict: "reject"}, []string{"Index Scan Backward using decisions_pkey", "decisions_time"}},
+		{"verdict since", DecisionFilter{Since: since, Verdict: "reject"}, []string{"Index Only Scan Backward using decisions_filter", "decisions_time"}},
 		{"reference", DecisionFilter{Reference: "r77"}, []string{"decisions_reference"}},
 		{"after", DecisionFilter{After: 49000, Oldest: true}, []string{"Index Scan using decisions_pkey"}},
 	} {

@@ -60,6 +60,10 @@ func (d *database) Prune(ctx context.Context, r Retention, now time.Time) (done 
 			}
 			done = done && all
 		}
+		if all, err = prunePeople(ctx, tx, now); err != nil {
+			return err
+		}
+		done = done && all
 		_, err = tx.ExecContext(ctx, `DELETE FROM sources WHERE at < $1`, micros(now.Add(-sourceAge)))
 		return err
 	})

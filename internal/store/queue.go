@@ -38,7 +38,7 @@ func OpenQueue(ctx context.Context, address string) (*Queue, error) {
 	if err := fileSQLite(path, false); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
-	db, err := sql.Open("sqlite", dsn(path, "immediate"))
+	db, err := sql.Open("sqlite", dsn(path, "immediate", waiting))
 	if err != nil {
 		return nil, err
 	}

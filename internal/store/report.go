@@ -31,13 +31,16 @@ type Reports interface {
 	// ReportRows gives the records of a report as they came.
 	ReportRows(ctx context.Context, id int64) iter.Seq2[Row, error]
 
-	// Raws gives what arrived, in that order, in bounded memory. What is added or deleted meanwhile may be among it or not.
+	// Raws gives what arrived, in that order unless the filter asks for the other, in bounded memory. What is added or deleted meanwhile may be among it or not.
 	Raws(ctx context.Context, f RawFilter) iter.Seq2[RawInfo, error]
+
+	// Inputs tells by which ways something came since a time whose bytes are kept, in the order of their names.
+	Inputs(ctx context.Context, since time.Time) ([]InputFigures, error)
 
 	// OpenRaw gives the bytes that arrived. It wraps [ErrNoRaw], also where they were deleted.
 	OpenRaw(ctx context.Context, h Hash) (io.ReadCloser, error)
 
-	// Domains gives all that reports are about, with what was counted in the period of the question, whose domains it does not mind.
+	// Domains gives those of the question's domains that reports are about, or all if it names none, with what was counted in its period.
 	Domains(ctx context.Context, q Question) ([]DomainFigures, error)
 
 	// ReportDays gives the figures of each day that has any, of all the domains together.
@@ -201,6 +204,7 @@ type TLSDay struct {
 type ReportFilter struct {
 	Kind        string
 	Domain      string
+	Domains     []string // one of these; any if nil, and none if there are none
 	Reporter    string
 	From, To    time.Time // days that reports count on, both included
 	Conflicting bool
@@ -243,7 +247,18 @@ type RawFilter struct {
 	Hash     string // in hexadecimal; its first digits are enough
 	Report   int64  // the ID of a report that came in it
 	After    int64  // an ID
+	Latest   bool   // those that came last first
+	Before   int64  // likewise: only what came before this ID
 	Limit    int    // no limit if zero
+}
+
+// InputFigures tell what came by one way.
+type InputFigures struct {
+	Input   string    `json:"input"`
+	Arrived int64     `json:"arrived"` // files and messages
+	Reports int64     `json:"reports"`
+	Refused int64     `json:"refused"` // of those that arrived, in which nothing could be read
+	Last    time.Time `json:"last"`    // when the last came
 }
 
 // A RawInfo is what is known of something that arrived.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -43,9 +44,15 @@ func selectFiltered(f ReportFilter) (string, []any) {
 	var c conditions
 	if f.Kind != "" {
 		c.add("kind = ?", f.Kind)
+		if f.Kind != Aggregate {
+			c.terms = append(c.terms, "kind <> 'aggregate'") // in the words of its index
+		}
 	}
 	if f.Domain != "" {
 		c.add("reports.domain = (SELECT id FROM domains WHERE name = ?)", lower(f.Domain))
+	}
+	if f.Domains != nil {
+		c.among("reports.domain", f.Domains)
 	}
 	if f.Reporter != "" {
 		c.add("reports.reporter = (SELECT id FROM texts WHERE text = ?)", clean(f.Reporter, maxText))
@@ -143,7 +150,11 @@ func (d *database) Raws(ctx context.Context, f RawFilter) iter.Seq2[RawInfo, err
 				if !yield(r, nil) {
 					return
 				}
-				f.After = r.ID
+				if f.Latest {
+					f.Before = r.ID
+				} else {
+					f.After = r.ID
+				}
 			}
 			if left -= n; len(some) < n || f.Limit > 0 && left == 0 {
 				return
@@ -174,9 +185,16 @@ func (d *database) someRaws(ctx context.Context, f RawFilter, limit int) ([]RawI
 		c.add("id IN (SELECT raw FROM report_raws WHERE report = ?)", f.Report)
 	}
 	c.add("id > ?", f.After)
+	order := " ORDER BY id LIMIT "
+	if f.Latest {
+		order = " ORDER BY id DESC LIMIT "
+		if f.Before > 0 {
+			c.add("id < ?", f.Before)
+		}
+	}
 	c.args = append(c.args, limit)
 	return collect(ctx, d, `SELECT id, hash, size, chunks, reports, name, input, at, client_ip, mail_from, author_domain, dmarc, token_domain, refusals,
-		times, last_at FROM raws`+c.where()+` ORDER BY id LIMIT `+c.last(), c.args, func(rows *sql.Rows) (r RawInfo, err error) {
+		times, last_at FROM raws`+c.where()+order+c.last(), c.args, func(rows *sql.Rows) (r RawInfo, err error) {
 		var hash []byte
 		var at, last, chunks int64
 		var refusals string
@@ -203,6 +221,30 @@ func hashRange(digits string) (first, last []byte, err error) {
 	}
 	last, err = hex.DecodeString(digits + strings.Repeat("f", all-len(digits)))
 	return first, last, err
+}
+
+// among takes the condition that a column is the number of one of some domains.
+func (c *conditions) among(column string, domains []string) {
+	if len(domains) == 0 {
+		c.terms = append(c.terms, "1 = 0")
+		return
+	}
+	marks, names := make([]string, len(domains)), make([]any, len(domains))
+	for i, name := range domains {
+		marks[i], names[i] = "?", lower(name)
+	}
+	c.add(column+" IN (SELECT id FROM domains WHERE name IN ("+strings.Join(marks, ", ")+"))", names...)
+}
+
+// Inputs is as Reports says.
+func (d *database) Inputs(ctx context.Context, since time.Time) ([]InputFigures, error) {
+	return collect(ctx, d, `SELECT input, count(*), sum(reports), sum(CASE WHEN reports = 0 THEN 1 ELSE 0 END), max(last_at) FROM raws
+		WHERE chunks > 0 AND at >= $1 GROUP BY input ORDER BY input`, []any{micros(since)}, func(rows *sql.Rows) (f InputFigures, err error) {
+		var last int64
+		err = rows.Scan(&f.Input, &f.Arrived, &f.Reports, &f.Refused, &last)
+		f.Last = moment(last)
+		return f, err
+	})
 }
 
 // OpenRaw is as Reports says.

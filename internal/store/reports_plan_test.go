@@ -66,6 +66,8 @@ func TestFiguresAreFoundByTheirKeys(t *testing.T) {
 			return err
 		},
 			[]string{"reports_domain (domain=?)"}},
+		{"list of others", func(ctx context.Context) error { _, err := d.Reports(ctx, ReportFilter{Kind: Failure}); return err },
+			[]string{"reports_others (kind=?)"}},
 		{"list of all", func(ctx context.Context) error { _, err := d.Reports(ctx, ReportFilter{}); return err }, []string{"reports_day"}},
 	} {
 		asked := watch(t, d, path, c.ask)
@@ -123,7 +125,7 @@ type spy struct {
 func (s spy) Driver() driver.Driver { return s.driver }
 
 func (s spy) Connect(context.Context) (driver.Conn, error) {
-	c, err := s.driver.Open(dsn(s.path, "deferred"))
+	c, err := s.driver.Open(dsn(s.path, "deferred", waiting))
 	return spied{c, s.note}, err
 }
 

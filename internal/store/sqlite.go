@@ -20,36 +20,46 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/owner"
 )
 
-// The pragmas of every connection. A write waits for another process's. A batch that was taken is on the disk: the journal that it
-// came from is deleted then. The file that writes go to first is given back when it has grown.
-var pragmas = []string{
-	"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "journal_size_limit(16777216)", "foreign_keys(on)",
-}
+// The pragmas of every connection. A batch that was taken is on the disk: the journal that it came from is deleted then. The file that
+// writes go to first is given back when it has grown.
+var pragmas = []string{"journal_mode(wal)", "synchronous(full)", "journal_size_limit(16777216)", "foreign_keys(on)"}
 
-// writeCache is how many KiB of pages a transaction may hold in memory. With less, roll-ups of many reports are written to the disk
+// Those of connections that wait for others by SQLite's own means.
+var waiting = append([]string{"busy_timeout(10000)"}, pragmas...)
+
+// Those of the connection that the store is written by. SQLite asks ever more seldom whether a lock is free, and knows no queue: who waits for one who writes
+// batch after batch, with a breath between them, would find that breath only by chance. So it gives up soon, and is asked again by begin.
+//
+// The cache is how many KiB of pages a transaction may hold in memory. With less, roll-ups of many reports are written to the disk
 // several times before they are committed. A page takes 8 KiB, twice its size: memory comes in powers of two, and SQLite adds some bytes.
-const writeCache = "cache_size(-8192)"
+var asking = append([]string{"busy_timeout(20)", "cache_size(-8192)"}, pragmas...)
 
 // errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
 var errMoved = errors.New("the file was moved away or replaced while it was in use")
 
-// openFor is how long a store that others hold locked is tried to be opened. SQLite itself does not wait for everything: not for one
-// who is the first to open a file, or the last to close it.
-const openFor = 5 * time.Second
+// lockedOut is how long a store that others hold locked is tried to be opened, or to be written.
+const lockedOut = 30 * time.Second
 
 func openSQLite(ctx context.Context, path string, o Options) (Store, error) {
+	d, err := unlocked(ctx, func() (*database, error) { return connectSQLite(ctx, path, o) })
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", path, err)
+	}
+	return d, nil
+}
+
+// unlocked tries a thing until nobody stands in its way. SQLite itself does not wait for everything: not for one who is the first to open
+// a file, or the last to close it.
+func unlocked[T any](ctx context.Context, try func() (T, error)) (T, error) {
 	for began := time.Now(); ; {
-		d, err := connectSQLite(ctx, path, o)
-		if err == nil {
-			return d, nil
-		}
-		if !locked(err) || time.Since(began) > openFor {
-			return nil, fmt.Errorf("store %s: %w", path, err)
+		got, err := try()
+		if err == nil || !locked(err) || time.Since(began) > lockedOut {
+			return got, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("store %s: %w", path, err)
-		case <-time.After(10 * time.Millisecond):
+			return got, err
+		case <-time.After(time.Millisecond):
 		}
 	}
 }
@@ -87,13 +97,13 @@ func poolsSQLite(path string, create bool) (*database, error) {
 		return nil, err
 	}
 	d := &database{engine: e, known: newKnown()}
-	if d.write, err = sql.Open("sqlite", dsn(path, "immediate")); err != nil {
+	if d.write, err = sql.Open("sqlite", dsn(path, "immediate", asking)); err != nil {
 		return nil, err
 	}
 	d.write.SetMaxOpenConns(1)
 	d.bulk = &manyValues{db: d.write}
 	e.write = d.write
-	if d.read, err = sql.Open("sqlite", dsn(path, "deferred")); err != nil {
+	if d.read, err = sql.Open("sqlite", dsn(path, "deferred", waiting)); err != nil {
 		d.write.Close()
 		return nil, err
 	}
@@ -123,8 +133,8 @@ func (s *sqliteEngine) explain(err error) error {
 	return fmt.Errorf("store %s: %w", s.path, explainSQLite(err))
 }
 
-func (s *sqliteEngine) steps(db *sql.DB) (*goose.Provider, error) {
-	return provider(goose.DialectSQLite3, "sqlite", db)
+func (s *sqliteEngine) steps(db *sql.DB) (*migrator, error) {
+	return migratorOf(goose.DialectSQLite3, "sqlite", db)
 }
 
 func (s *sqliteEngine) close() error { return nil }
@@ -166,12 +176,8 @@ func reason(err error) error {
 }
 
 // dsn is the driver's word for a file. All its connections begin with the pragmas.
-func dsn(path, lock string) string {
-	all := pragmas
-	if lock == "immediate" {
-		all = append(pragmas[:len(pragmas):len(pragmas)], writeCache)
-	}
-	return fileURL(path, url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": all})
+func dsn(path, lock string, begin []string) string {
+	return fileURL(path, url.Values{"_txlock": {lock}, "mode": {"rw"}, "_pragma": begin})
 }
 
 func fileURL(path string, q url.Values) string {

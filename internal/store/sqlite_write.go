@@ -25,7 +25,7 @@ func insertInto(table string, columns []string) string {
 }
 
 func (s *sqliteEngine) begin(ctx context.Context) (*transaction, error) {
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := unlocked(ctx, func() (*sql.Tx, error) { return s.write.BeginTx(ctx, nil) })
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +105,10 @@ func (s *sqliteEngine) months(context.Context, []need) error { return nil }
 
 // period names each day, since the key of sources goes on behind the day.
 func (s *sqliteEngine) period(days []int64) string { return `day IN (` + integers(days) + `)` }
+
+func (s *sqliteEngine) joined(columns ...string) string {
+	return "format('" + strings.Repeat("%s\xff", len(columns)-1) + "%s', " + strings.Join(columns, ", ") + ")"
+}
 
 func (s *sqliteEngine) dropMonths(context.Context, string, int64) error { return nil }
 

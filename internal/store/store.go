@@ -16,6 +16,8 @@ import (
 	"iter"
 	"strings"
 	"time"
+
+	"github.com/gatepost-mail/gatepost/internal/people"
 )
 
 // A Store is an engine. Its methods are safe for concurrent use. What cannot be done now, but perhaps later, is an error as well.
@@ -27,7 +29,7 @@ type Store interface {
 	// Decisions gives those that the filter lets through, in the order in which they came into the store.
 	Decisions(ctx context.Context, f DecisionFilter) ([]Decision, error)
 
-	// Observations gives the counts that the filter lets through, by day and then by Author Domain.
+	// Observations gives the counts that the filter lets through, by day and, unless the filter minds no order, then by Author Domain.
 	Observations(ctx context.Context, f ObservationFilter) iter.Seq2[Count, error]
 
 	// Prune deletes what is to be kept no longer, a part at a time so that nobody waits for long, and tells whether that was all.
@@ -51,12 +53,27 @@ type Store interface {
 	Lease(ctx context.Context, name, holder string, ttl time.Duration) (held bool, err error)
 	Release(ctx context.Context, name, holder string) error
 
+	// Size tells how much there is. It counts rows, which takes its time.
+	Size(ctx context.Context) (Size, error)
+
 	Reports
 	Letters
 	Histories
 	Notices
+	people.Store
 
 	Close() error
+}
+
+// A Size tells how much is in a store.
+type Size struct {
+	Engine       string `json:"engine"` // SQLite or PostgreSQL
+	Bytes        int64  `json:"bytes"`  // on the disk
+	Decisions    int64  `json:"decisions"`
+	Observations int64  `json:"observations"`
+	Reports      int64  `json:"reports"`
+	Records      int64  `json:"records"` // of aggregate reports, that are kept one by one
+	Raws         int64  `json:"raws"`    // what arrived and is kept byte for byte
 }
 
 // A Batch is what is written at once. Its source numbers its batches upwards and hands them over in that order, so that the store
@@ -84,6 +101,7 @@ type DecisionFilter struct {
 	Reference string
 	Since     time.Time
 	After     int64 // the ID of a decision
+	Before    int64 // likewise, unless zero
 	Limit     int   // the last so many; 1000 if zero
 	Oldest    bool  // the first so many, instead
 }
@@ -92,6 +110,7 @@ type DecisionFilter struct {
 type ObservationFilter struct {
 	From, To     time.Time // days, both included
 	AuthorDomain string
+	AnyOrder     bool // within a day, the same each time: very many need not be sorted
 }
 
 // Retention says how much is kept. What is zero is not limited.

@@ -242,7 +242,7 @@ func (m *model) holds(t *testing.T, s store.Store, q store.Question) {
 	same("days", days, byDay(m, q, func(*store.Row) bool { return true }), err)
 
 	total := store.Figures{}
-	m.rows(store.Question{From: q.From, To: q.To, Verified: q.Verified, Reporter: q.Reporter}, func(_ *modelled, r *store.Row) {
+	m.rows(q, func(_ *modelled, r *store.Row) {
 		total = plus(total, figures(r))
 	})
 	domains, err := s.Domains(t.Context(), q)

@@ -3,8 +3,10 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
@@ -39,5 +41,35 @@ func reportFound(t *testing.T, open Place) {
 	}
 	if got := ids(reports(t, s, store.ReportFilter{Same: in[0].ID})); got != "1 1" {
 		t.Errorf("the same are %q, want both", got)
+	}
+}
+
+// What came by each way is counted, as far as its bytes are kept.
+func inputsCounted(t *testing.T, open Place) {
+	s := open(t)
+	came := func(text, input string, at time.Time, reports ...store.Report) store.Arrival {
+		r := raw(text)
+		r.Input, r.At = input, at
+		return store.Arrival{Raw: r, Reports: reports}
+	}
+	day := 24 * time.Hour
+	arrive(t, s, came("old", "smtp", noon.Add(-9*day), aggregate("0")), came("one", "smtp", noon, aggregate("1"), aggregate("2")),
+		came("junk", "smtp", noon.Add(time.Hour)), came("two", "imap:a@example.net", noon.Add(-day), aggregate("3")))
+	for i := range 150 { // more than are read at once
+		arrive(t, s, came(fmt.Sprint("many", i), "http", noon, aggregate(fmt.Sprint("m", i))))
+	}
+	got := ask(t, func(since time.Time) ([]store.InputFigures, error) { return s.Inputs(t.Context(), since) }, noon.Add(-2*day))
+	want := []store.InputFigures{{Input: "http", Arrived: 150, Reports: 150, Last: noon}, {Input: "imap:a@example.net", Arrived: 1, Reports: 1, Last: noon.Add(-day)},
+		{Input: "smtp", Arrived: 2, Reports: 2, Refused: 1, Last: noon.Add(time.Hour)}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	latest := every(t, s.Raws(t.Context(), store.RawFilter{Latest: true}))
+	if n := len(latest); n != 154 || latest[0].ID <= latest[n-1].ID {
+		t.Errorf("%d are listed", n)
+	}
+	size, err := s.Size(t.Context())
+	if err != nil || size.Bytes <= 0 || size.Engine == "" || size.Reports != 154 || size.Raws != 154 || size.Records != 0 || size.Decisions != 0 {
+		t.Errorf("the size is %+v, %v", size, err)
 	}
 }

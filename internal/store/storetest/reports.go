@@ -200,6 +200,13 @@ func reportRefused(t *testing.T, open Place) {
 	if n := len(every(t, s.Raws(t.Context(), store.RawFilter{Refusals: true}))); n != 3 {
 		t.Errorf("%d have refusals, want 3", n)
 	}
+	all := every(t, s.Raws(t.Context(), store.RawFilter{Refusals: true, Latest: true}))
+	if len(all) != 3 || all[0].Refusals[0] != "there is no report in it" || all[2].Refusals[0] != "r.xml: cut off after 4 bytes��" {
+		t.Errorf("the latest first are %+v", all)
+	}
+	if got := every(t, s.Raws(t.Context(), store.RawFilter{Refusals: true, Latest: true, Before: all[1].ID, Limit: 5})); len(got) != 1 || got[0].ID != all[2].ID {
+		t.Errorf("before the second is %+v", got)
+	}
 }
 
 func reportAtomic(t *testing.T, open Place) {
@@ -435,6 +442,10 @@ func reportsFiltered(t *testing.T, open Place) {
 		{"what comes after", store.ReportFilter{Limit: 2, Before: first[1].ID}, "r3 r2"},
 		{"what comes after, of a domain", store.ReportFilter{Before: first[2].ID, Domain: "Example.com"}, "r2 r5 r4"},
 		{"domain", store.ReportFilter{Domain: "example.org"}, "r1"}, {"unknown domain", store.ReportFilter{Domain: "example.edu"}, ""},
+		{"domains", store.ReportFilter{Domains: []string{"example.edu", "Example.org"}}, "r1"}, {"no domain", store.ReportFilter{Domains: []string{}}, ""},
+		{"one of the domains", store.ReportFilter{Domains: []string{"example.com", "example.org"}, Domain: "example.org"}, "r1"},
+		{"what comes after, of domains", store.ReportFilter{Domains: []string{"example.com", "example.edu"}, Before: first[2].ID, Limit: 2}, "r2 r5"},
+		{"odd domains", store.ReportFilter{Domains: []string{"') OR ('1' = '1", ""}}, ""},
 		{"reporter", store.ReportFilter{Reporter: "Другой"}, "r2"}, {"kind", store.ReportFilter{Kind: store.TLS}, "r4"},
 		{"unverified", store.ReportFilter{Unverified: true}, "r3"},
 		{"period", store.ReportFilter{From: noon.AddDate(0, 0, -11), To: noon.AddDate(0, 0, -11)}, "r3 r2"},

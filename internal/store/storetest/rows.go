@@ -1,9 +1,11 @@
 package storetest
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +103,9 @@ func decisionFilters(t *testing.T, open Place) {
 		{"the last after", store.DecisionFilter{After: 1, Limit: 2}, "ref3 ref4"},
 		{"the first after", store.DecisionFilter{After: 1, Limit: 2, Oldest: true}, "ref2 ref3"},
 		{"the first", store.DecisionFilter{Limit: 2, Oldest: true}, "ref1 ref2"},
+		{"before", store.DecisionFilter{Before: 3}, "ref1 ref2"},
+		{"the last before", store.DecisionFilter{Before: 4, Limit: 2}, "ref2 ref3"},
+		{"between", store.DecisionFilter{After: 1, Before: 4}, "ref2 ref3"},
 		{"two at once", store.DecisionFilter{Domain: "example.net", After: 2}, "ref3"},
 		{"none", store.DecisionFilter{Domain: "example.net", Verdict: "accept"}, ""},
 	} {
@@ -182,6 +187,43 @@ func observationFilters(t *testing.T, open Place) {
 	} {
 		if got := list(c.filter); got != c.want {
 			t.Errorf("%+v: got %q, want %q", c.filter, got, c.want)
+		}
+		// In any order they are the same, day by day, and the same each time.
+		c.filter.AnyOrder = true
+		got := list(c.filter)
+		words := strings.Fields(got)
+		if !slices.IsSortedFunc(words, func(a, b string) int { return strings.Compare(a[:2], b[:2]) }) || got != list(c.filter) {
+			t.Errorf("in any order: %q, and then %q", got, list(c.filter))
+		}
+		slices.Sort(words)
+		if strings.Join(words, " ") != c.want {
+			t.Errorf("in any order: %q, want %q", got, c.want)
+		}
+	}
+}
+
+// What stands between the names of a row must not be found in them, whatever a sender made up.
+func observationsKeepOddNames(t *testing.T, open Place) {
+	s := open(t)
+	odd := []string{"", "a\x1fb", "a\xffb", "a\x00b", "%s", "'", "a, b", "ÿ", "\u0000ff"}
+	o := store.Observation{Day: noon.Truncate(24 * time.Hour), DKIM: []store.Signature{}}
+	var counts []store.Count
+	for i, name := range odd {
+		o.AuthorDomain, o.EnvelopeDomain, o.HeloDomain, o.PolicyDomain, o.Record, o.Rule, o.SPF = fmt.Sprint(i), name, name, name, name, name, name
+		counts = append(counts, store.Count{Observation: o, Count: 1})
+	}
+	add(t, s, store.Batch{Source: "odd", Number: 1, Counts: counts})
+	got := observed(t, s, store.ObservationFilter{})
+	if len(got) != len(odd) {
+		t.Fatalf("%d observations, want %d", len(got), len(odd))
+	}
+	for _, n := range got {
+		i, _ := strconv.Atoi(n.AuthorDomain)
+		want := strings.ReplaceAll(strings.ToValidUTF8(odd[i], "\ufffd"), "\x00", "\ufffd")
+		for _, name := range []string{n.EnvelopeDomain, n.HeloDomain, n.PolicyDomain, n.Record, n.Rule, n.SPF} {
+			if name != want {
+				t.Errorf("got %q, want %q", name, want)
+			}
 		}
 	}
 }

@@ -3,12 +3,14 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/raced"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
@@ -22,11 +24,30 @@ var long = []string{
 	"RedactedFailureReportsTellOfNobody",
 }
 
-// RunPassedOn runs every test but the long ones.
-func RunPassedOn(t *testing.T, empty func(t *testing.T, o store.Options) Place) { run(t, empty, long) }
+// byMany are the tests in which several do something at the same time.
+var byMany = []string{
+	"BatchIsWrittenWholeOrNotAtAll", "ManyWritersAtOnceLoseNothing", "ReadingGoesOnWhileABatchIsWritten", "AFloodByManyWritersStaysWithinTheBound",
+	"ALeaseThatManyWantGoesToOne", "ManyWritersCountEachReportOnce", "OfManyWhoClaimALetterOneGetsIt", "ManyNodesTogetherKeepToTheLimits",
+	"OfThoseWhoRemoveEachOtherOneIsLeft", "OfManyWhoTakeALinkOneGetsIt", "AfterCloseEverythingIsAnError", "TheContextThatEndedStopsAnEndlessReport",
+}
 
 // Run runs every test with a store of its own, empty at first, that is opened with the options that the test names.
-func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) { run(t, empty, nil) }
+func Run(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
+	run(t, empty, func(string) bool { return true })
+}
+
+// RunSQLite runs every test too, but beside the race detector only those that can show it something: what SQLite does takes twenty times as
+// long there.
+func RunSQLite(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
+	run(t, empty, func(name string) bool { return !raced.On || slices.Contains(byMany, name) })
+}
+
+// RunPassedOn runs what can differ where an engine is passed on to.
+func RunPassedOn(t *testing.T, empty func(t *testing.T, o store.Options) Place) {
+	run(t, empty, func(name string) bool {
+		return !slices.Contains(long, name) && (!raced.On || slices.Contains(byMany, name))
+	})
+}
 
 // floods are the tests of a store that keeps few observations.
 var floods = map[string]func(*testing.T, Place){
@@ -63,6 +84,7 @@ var promises = map[string]func(*testing.T, Place){
 	"AfterCloseEverythingIsAnError":                closed,
 	"OddNamesAreRowsAndNoSQL":                      injection,
 	"ABreakInTheMiddleOfObservationsClosesThem":    observationsBreak,
+	"OddNamesInObservationsStayApart":              observationsKeepOddNames,
 	"ExceptionOfAnIPv6NetworkComesBackAsItWas":     exceptionV6,
 	"NumbersOfExceptionsAreNotGivenTwice":          exceptionNumbers,
 	"TheContextThatEndedStopsEverythingButNoState": contextEnds,
@@ -75,6 +97,7 @@ var promises = map[string]func(*testing.T, Place){
 	"ReportsThatConflictAreKeptCountedAndMarked":   reportConflict,
 	"WhatHoldsNoReportIsSetAsideWithTheReason":     reportRefused,
 	"WhatArrivedIsFoundByTheBeginningOfItsHash":    reportFound,
+	"WhatCameByEachWayIsCounted":                   inputsCounted,
 	"ArrivalsAreWrittenWholeOrNotAtAll":            reportAtomic,
 	"AReportComesBackAsItWent":                     reportWhole,
 	"AReportIsCutToItsBounds":                      reportBounded,
@@ -87,9 +110,6 @@ var promises = map[string]func(*testing.T, Place){
 	"ManyWritersCountEachReportOnce":               reportWriters,
 	"AfterCloseReportsAreAnErrorToo":               reportsClosed,
 	"TheContextThatEndedStopsAnEndlessReport":      reportsContext,
-	"FiguresAreThoseOfARecountWhateverHappens":     figuresExact,
-	"TheFirstSourcesAreTheFirst":                   topExact,
-	"ALargeReportReadAgainIsExact":                 rereadLarge,
 	"WhatIsReadAgainIsTakenBackExactly":            rereadTakesBack,
 	"WhatMovedToAnotherSourceIsGoneFromTheFirst":   rereadMoves,
 	"ARawIsReadAgainByItsHashAlone":                rereadByHash,
@@ -102,7 +122,6 @@ var promises = map[string]func(*testing.T, Place){
 	"FailureReportsAreKept":                        failuresKept,
 	"RedactedFailureReportsTellOfNobody":           failuresRedacted,
 	"PruneDeletesRowsRawsAndFailuresEachInItsTime": reportsPruned,
-	"PruneDeletesPartsSoThatNobodyWaits":           reportsPrunedInParts,
 	"SessionsOfTLSReportsAreCounted":               tlsReports,
 	"MarksAreSetRemovedAndListed":                  marks,
 	"WhatWasFoundOutAboutAnAddressIsKept":          addresses,
@@ -111,7 +130,6 @@ var promises = map[string]func(*testing.T, Place){
 	"OfManyWhoClaimALetterOneGetsIt":               letterRace,
 	"AnAlertIsToldOnceWithinItsQuietPeriod":        alertsQuiet,
 	"EachTextOfARecordIsKeptWithItsTime":           publishedTexts,
-	"OfADomainNotMoreTextsAreKeptThanItsBound":     publishedBounded,
 
 	"ADomainHasOneOpenCase":                    noticeOpenOnce,
 	"OnlyWhatWasApprovedIsSentAndOnce":         noticeApproved,
@@ -121,25 +139,51 @@ var promises = map[string]func(*testing.T, Place){
 	"WhoIsSuppressedIsNotWrittenTo":            noticeSuppressed,
 	"WhatComesBackReachesItsOwnCaseOnly":       noticeAnswered,
 	"LegitimateIsWhatAuthenticatedAndWasLetIn": noticeLegitimate,
-	"CasesEndWithAllTheyTellOfPersons":         noticePruned,
 	"CasesAreLookedAtThatWaitLongest":          noticeChecked,
+
+	"APersonComesBackAsItWent":                   personWhole,
+	"OnePersonHasAName":                          personTaken,
+	"AChangeOfAnOlderPersonIsRefused":            personChanged,
+	"SomebodyIsLeftWhoRules":                     personLast,
+	"OfThoseWhoRemoveEachOtherOneIsLeft":         personLastRace,
+	"WhoIsRemovedIsGoneWithAllThatLetsIn":        personRemoved,
+	"ASessionLastsUntilItExpires":                sessions,
+	"ALinkIsTakenOnce":                           linkOnce,
+	"OfManyWhoTakeALinkOneGetsIt":                linkRace,
+	"ATokenIsFoundByItsHashUntilItExpires":       tokens,
+	"EventsAreGivenTheLatestFirst":               events,
+	"PruneDeletesWhatHasEndedAndEventsOfLongAgo": peoplePruned,
+	"OddNamesOfPeopleAreNoSQL":                   peopleOdd,
 }
 
-func run(t *testing.T, empty func(t *testing.T, o store.Options) Place, without []string) {
-	for name, test := range floods {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, empty(t, store.Options{Create: true, Observations: bound}))
-		})
+// heavy promises take many rows to break, and show the race detector nothing that others do not.
+var heavy = map[string]func(*testing.T, Place){
+	"FiguresAreThoseOfARecountWhateverHappens": figuresExact,
+	"TheFirstSourcesAreTheFirst":               topExact,
+	"ALargeReportReadAgainIsExact":             rereadLarge,
+	"OfADomainNotMoreTextsAreKeptThanItsBound": publishedBounded,
+	"CasesEndWithAllTheyTellOfPersons":         noticePruned,
+	"PruneDeletesPartsSoThatNobodyWaits":       reportsPrunedInParts,
+}
+
+func run(t *testing.T, empty func(t *testing.T, o store.Options) Place, runs func(name string) bool) {
+	all := maps.Clone(promises)
+	if !raced.On {
+		maps.Copy(all, heavy)
 	}
-	for name, test := range promises {
-		if slices.Contains(without, name) {
-			continue
+	for o, tests := range map[store.Options]map[string]func(*testing.T, Place){
+		{Create: true}:                      all,
+		{Create: true, Observations: bound}: floods,
+	} {
+		for name, test := range tests {
+			if !runs(name) {
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel() // they wait for the disk
+				test(t, empty(t, o))
+			})
 		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // they wait for the disk
-			test(t, empty(t, store.Options{Create: true}))
-		})
 	}
 }
 
