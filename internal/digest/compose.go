@@ -80,21 +80,20 @@ func (w *writer) title() string {
 func (w *writer) stats() block {
 	now, old := w.a.Now, w.a.Before
 	b := block{Stats: []stat{
-		{Label: "Messages", Value: insight.Number(now.Messages), Note: change(now.Messages, old.Messages)},
+		{Label: "Messages", Value: insight.Number(now.Messages), Note: insight.Change(now.Messages, old.Messages)},
 		{Label: "Passed", Value: insight.Percent(insight.Share(now))},
-		{Label: "Quarantined", Value: insight.Number(now.Quarantined), Note: change(now.Quarantined, old.Quarantined)},
-		{Label: "Rejected", Value: insight.Number(now.Rejected), Note: change(now.Rejected, old.Rejected)},
+		{Label: "Quarantined", Value: insight.Number(now.Quarantined), Note: insight.Change(now.Quarantined, old.Quarantined)},
+		{Label: "Rejected", Value: insight.Number(now.Rejected), Note: insight.Change(now.Rejected, old.Rejected)},
 	}}
 	if old.Messages > 0 && now.Messages > 0 {
 		points := insight.Share(now) - insight.Share(old)
-		s := &b.Stats[1]
+		passed := &b.Stats[1]
+		passed.Note = insight.Points(points)
 		switch {
-		case points >= 0.05:
-			s.Note, s.Tone = fmt.Sprintf("+%.1f points", points), good
-		case points <= -0.05:
-			s.Note, s.Tone = fmt.Sprintf("−%.1f points", -points), bad
-		default:
-			s.Note = "as before"
+		case points >= insight.SamePoints:
+			passed.Tone = good
+		case points <= -insight.SamePoints:
+			passed.Tone = bad
 		}
 	}
 	b.Text = fmt.Sprintf("Compared with %s.", before(w.a.Period))
@@ -105,26 +104,6 @@ func (w *writer) stats() block {
 		}
 	}
 	return b
-}
-
-// change says how a number changed.
-func change(now, old int64) string {
-	switch {
-	case now == old:
-		return "as before"
-	case old == 0:
-		return "0 before"
-	}
-	percent := float64(now-old) * 100 / float64(old)
-	switch {
-	case percent >= 1000:
-		return fmt.Sprintf("%s before", insight.Number(old))
-	case percent >= 0.5:
-		return fmt.Sprintf("+%.0f %%", percent)
-	case percent <= -0.5:
-		return fmt.Sprintf("−%.0f %%", -percent)
-	}
-	return "about as before"
 }
 
 func (w *writer) next() block {

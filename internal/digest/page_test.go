@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/gatepost-mail/gatepost/internal/chart"
 	"github.com/gatepost-mail/gatepost/internal/insight"
 	"github.com/gatepost-mail/gatepost/internal/outbox"
 	"github.com/gatepost-mail/gatepost/internal/store"
@@ -64,7 +65,7 @@ func TestTheLetterNeedsNothingFromOutside(t *testing.T) {
 		t.Error("no words for the picture, or nothing for Outlook")
 	}
 	p, err := png.Decode(bytes.NewReader(l.Inline[0].PNG))
-	if err != nil || p.Bounds().Dx() != chartWidth*chartScale || len(l.Inline[0].PNG) > 100<<10 {
+	if err != nil || p.Bounds().Dx() != chart.Width*chart.Scale || len(l.Inline[0].PNG) > 100<<10 {
 		t.Errorf("picture: %v, %d bytes", err, len(l.Inline[0].PNG))
 	}
 	if len(l.HTML) > 100<<10 { // Gmail cuts there
@@ -163,7 +164,7 @@ func TestABarShowsEachPartHoweverSmall(t *testing.T) {
 		d    insight.Day
 		want string
 	}{
-		{insight.Day{}, ""}, {insight.Day{Passed: 100}, "##########"}, {insight.Day{Passed: 1}, "#"}, {insight.Day{Passed: 99, Abuse: 1}, "#########?"},
+		{insight.Day{}, ""}, {insight.Day{Passed: 100}, "##########"}, {insight.Day{Passed: 1}, "#"}, {insight.Day{Passed: 99, Abuse: 1}, "#########x"},
 		{insight.Day{Passed: 50, Forwarded: 20, Misconfigured: 20, Unknown: 10}, "#####~~!!?"}, {insight.Day{Unknown: 100}, "??????????"},
 	} {
 		if got := barOf(c.d, 100, 10); got != c.want {

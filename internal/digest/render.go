@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"strings"
 
+	"github.com/gatepost-mail/gatepost/internal/chart"
 	"github.com/gatepost-mail/gatepost/internal/insight"
 	"github.com/gatepost-mail/gatepost/internal/outbox"
 )
@@ -25,7 +26,7 @@ func render(p *page, days []insight.Day, quiet bool) (outbox.Letter, error) {
 	if quiet {
 		return l, nil
 	}
-	png, err := chart(days)
+	png, err := chart.PNG(days)
 	if err != nil {
 		return l, err
 	}
@@ -75,8 +76,8 @@ var letter = template.Must(template.New("letter").Funcs(template.FuncMap{
 	"outlookEnd": func() template.HTML { return `<!--[if mso]></td></tr></table><![endif]-->` },
 	"image":      func() template.URL { return "cid:" + picture },
 	"color":      func(s string) template.CSS { return template.CSS("color:" + s + ";") },
-	"legend":     func() []part { return parts },
-	"width":      func() int { return chartWidth },
+	"legend":     func() []chart.Part { return chart.Parts },
+	"width":      func() int { return chart.Width },
 	// A mail program shows what comes first beside the subject; these keep it from going on with what follows.
 	"padding": func() template.HTML { return template.HTML(strings.Repeat("&#847;&zwnj;&nbsp;", 60)) },
 	"percent": func(n int) string { return fmt.Sprintf("%d%%", 100/max(1, n)) },
@@ -86,7 +87,7 @@ func (p *page) html(days []insight.Day) (string, error) {
 	var b bytes.Buffer
 	alt := ""
 	if len(days) > 0 {
-		alt = describe(days)
+		alt = chart.Describe(days, insight.Number)
 	}
 	err := letter.Execute(&b, struct {
 		*page

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gatepost-mail/gatepost/internal/chart"
 	"github.com/gatepost-mail/gatepost/internal/insight"
 )
 
@@ -175,10 +176,10 @@ func (t *texter) trend(days []insight.Day) {
 		t.line(fmt.Sprintf("%*s  %-*s %10s%9s", left, b.label, room, barOf(b.day, most, room), insight.Number(b.day.Messages()), share))
 	}
 	var legend []string
-	for _, part := range parts {
+	for _, part := range chart.Parts {
 		legend = append(legend, string(part.Mark)+" "+part.Name)
 	}
-	t.wrap("  ", strings.Join(legend, "   "))
+	t.wrap("", strings.Join(legend, "   "))
 }
 
 // barOf draws a day. What there is of a part shows, however little.
@@ -188,8 +189,8 @@ func barOf(d insight.Day, most int64, room int) string {
 	}
 	length := max(1, int(d.Messages()*int64(room)/most))
 	var marks []byte
-	for _, part := range parts[1:] {
-		n := part.of(d)
+	for _, part := range chart.Parts[1:] {
+		n := part.Of(d)
 		if n == 0 {
 			continue
 		}
@@ -202,5 +203,5 @@ func barOf(d insight.Day, most int64, room int) string {
 	if d.Passed > 0 {
 		passed = max(1, passed)
 	}
-	return strings.Repeat(string(parts[0].Mark), passed) + string(marks)
+	return strings.Repeat(string(chart.Parts[0].Mark), passed) + string(marks)
 }

@@ -90,7 +90,7 @@ func (a *Asker) Ask(ctx context.Context, domains []string, p Period) (*Answer, e
 // Fetch fetches what there is to know. What DNS does not tell is no error.
 func (a *Asker) Fetch(ctx context.Context, domains []string, p Period) (*Facts, error) {
 	f := &Facts{Period: p, Trend: p.Last(max(a.Trend, p.Len()))}
-	ever, err := a.Store.Domains(ctx, store.Question{Verified: a.Verified})
+	ever, err := a.Store.Domains(ctx, store.Question{Domains: domains, Verified: a.Verified})
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (a *Asker) fetch(ctx context.Context, f *Facts, d *DomainFacts) (err error)
 	if d.Usual, err = a.Store.Reporters(ctx, q(f.Period.Last(usual))); err != nil {
 		return err
 	}
-	if d.Policies, err = a.Store.Policies(ctx, q(f.Period.Last(judged))); err != nil {
+	if d.Policies, err = a.Store.Policies(ctx, q(f.Period.Last(max(judged, f.Period.Len())))); err != nil {
 		return err
 	}
 	if err := a.marks(ctx, d); err != nil {

@@ -179,18 +179,7 @@ func (j *judge) mark(s *SourceFacts) *senders.Mark {
 	weight := -1
 	for i := range j.d.Marks {
 		m := &j.d.Marks[i]
-		w := -1
-		if p, err := netip.ParsePrefix(m.Source); err == nil {
-			if p.Contains(s.IP.Unmap()) {
-				w = 1 + p.Bits()
-			}
-		} else if ip, err := netip.ParseAddr(m.Source); err == nil {
-			if ip.Unmap() == s.IP.Unmap() {
-				w = 1000
-			}
-		} else if s.Match.Service != nil && s.Match.Proof && s.Match.Service.ID == m.Source {
-			w = 0
-		}
+		w := s.hasMark(m)
 		if w < 0 {
 			continue
 		}
@@ -205,6 +194,22 @@ func (j *judge) mark(s *SourceFacts) *senders.Mark {
 		return nil
 	}
 	return &senders.Mark{Kind: senders.Kind(best.Class), By: best.Author, Note: best.Reason}
+}
+
+// hasMark tells how closely a mark names a source; below 0 if it does not.
+func (s *SourceFacts) hasMark(m *store.SourceMark) int {
+	if p, err := netip.ParsePrefix(m.Source); err == nil {
+		if p.Contains(s.IP.Unmap()) {
+			return 1 + p.Bits()
+		}
+	} else if ip, err := netip.ParseAddr(m.Source); err == nil {
+		if ip.Unmap() == s.IP.Unmap() {
+			return 1000
+		}
+	} else if s.Match.Service != nil && s.Match.Proof && s.Match.Service.ID == m.Source {
+		return 0
+	}
+	return -1
 }
 
 // group says to which group a source belongs, and what that is called.

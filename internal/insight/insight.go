@@ -112,6 +112,9 @@ type Group struct {
 	First         time.Time     `json:"first,omitzero"` // the first day that one of them was ever seen on
 	New           bool          `json:"new"`            // which is in the period, while the domain is known for longer
 	Docs          string        `json:"docs"`           // the service's own, on how to authenticate
+
+	Week       store.Figures `json:"-"` // of the last seven days, as far as they are in the period
+	WeekBefore store.Figures `json:"-"` // of the seven before them
 }
 
 // Own tells whether the mail is the domain's own.
@@ -177,7 +180,9 @@ type Difference struct {
 type Step struct {
 	ID     StepID  `json:"id"`
 	Domain string  `json:"domain"`
-	Text   string  `json:"text"`   // a sentence
+	Text   string  `json:"text"`   // a sentence, or several
+	Brief  string  `json:"brief"`  // the same without how it is done
+	Source string  `json:"source"` // the key of the group that it is about; empty if it is about none
 	Record *Record `json:"record"` // to publish; nil if the step is not to publish one
 	Docs   string  `json:"docs"`
 	weight int64

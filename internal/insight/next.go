@@ -50,6 +50,9 @@ const (
 func (f *Facts) next(d *DomainFacts, out *Domain) Step {
 	s := f.step(d, out)
 	s.Domain = d.Name
+	if s.Brief == "" {
+		s.Brief = s.Text
+	}
 	if s.weight == 0 {
 		s.weight = out.Now.Messages
 	}
@@ -71,10 +74,13 @@ func (f *Facts) step(d *DomainFacts, out *Domain) Step {
 	}
 	for i := range out.Groups {
 		if g := &out.Groups[i]; g.Class.Kind == senders.Passing && g.Mend() && g.Messages*mattersOf >= out.Now.Messages {
-			return Step{ID: StepSign, Text: g.Name + ": " + g.Class.Advice, Docs: g.Docs, weight: g.Messages}
+			return Step{ID: StepSign, Text: g.Name + ": " + g.Class.Advice, Brief: g.Name + " can be made to pass by DKIM and by SPF, so that neither is missed.",
+				Source: g.Key, Docs: g.Docs, weight: g.Messages}
 		}
 	}
 	switch p := out.Policy; {
+	case p.P == "reject" && out.Now.Passed == 0:
+		return Step{ID: StepNothing, Text: "Nothing: no mail of yours was seen, and what others send in your name is to be rejected."}
 	case p.P == "reject":
 		return Step{ID: StepNothing, Text: "Nothing: your mail passes, and what does not is to be rejected."}
 	case p.P == "" && !p.Known:
@@ -153,11 +159,11 @@ func sourceStep(out *Domain) (Step, bool) {
 	}
 	switch {
 	case mend != nil:
-		text := fmt.Sprintf("%s: %s of %s did not pass. %s", mend.Name, Number(mend.Failed()), messages(mend.Messages), mend.Class.Advice)
-		return Step{ID: StepMendSource, Text: text, Docs: mend.Docs, weight: mend.Failed()}, true
+		brief := fmt.Sprintf("%s: %s of %s did not pass.", mend.Name, Number(mend.Failed()), messages(mend.Messages))
+		return Step{ID: StepMendSource, Text: brief + " " + mend.Class.Advice, Brief: brief, Source: mend.Key, Docs: mend.Docs, weight: mend.Failed()}, true
 	case find != nil && out.Policy.P != "reject":
-		return Step{ID: StepFindOut, Text: fmt.Sprintf("Find out whether %s is yours: %s did not pass. %s", find.Name, messages(find.Failed()),
-			find.Class.Advice), Docs: find.Docs, weight: find.Failed()}, true
+		brief := fmt.Sprintf("Find out whether %s is yours: %s did not pass.", find.Name, messages(find.Failed()))
+		return Step{ID: StepFindOut, Text: brief + " " + find.Class.Advice, Brief: brief, Source: find.Key, Docs: find.Docs, weight: find.Failed()}, true
 	}
 	return Step{}, false
 }

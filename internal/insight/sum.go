@@ -118,6 +118,8 @@ func (f *Facts) groups(d *DomainFacts, kinds map[netip.Addr]senders.Kind) []Grou
 		}
 		for _, s := range p.sources {
 			g.Figures.Add(s.Figures)
+			g.Week.Add(within(s.Days, f.Period.Last(7)))
+			g.WeekBefore.Add(within(s.Days, Period{f.Period.To.AddDate(0, 0, -13), f.Period.To.AddDate(0, 0, -7)}))
 			g.IPs = append(g.IPs, s.IP)
 			if !s.First.IsZero() && (g.First.IsZero() || s.First.Before(g.First)) {
 				g.First = s.First

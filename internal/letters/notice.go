@@ -32,24 +32,33 @@ func Office(o NoticeOptions) (*notice.Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	asker, err := Asker(o.Options)
+	look, err := Audit(o.Options)
 	if err != nil {
 		return nil, err
 	}
-	seen := known.Source{Asker: asker}
 	server := c.Mail.Outbox()
 	server.From, server.Signers = c.Notice.From, o.Signers
 	return &notice.Office{
 		Config: c.Notice, Host: c.AuthservID, Store: o.Store, Languages: languages, Tokens: tokens, Log: o.Log,
-		Audit: func(ctx context.Context, domain string, servers ...netip.Addr) *audit.Report {
-			of := facts.Options{Resolver: o.DNS, Table: o.Table, Servers: servers, Few: true}
-			if err := seen.Add(ctx, domain, &of); err != nil && o.Log != nil { // DNS says enough to write by
-				o.Log.Warn("an audit does without what was seen", "domain", domain, "error", err.Error())
-			}
-			return audit.Run(ctx, domain, of)
-		},
-		Find: &notice.Finder{Resolver: o.DNS, Web: o.Web},
-		Send: server,
+		Audit: look,
+		Find:  &notice.Finder{Resolver: o.DNS, Web: o.Web},
+		Send:  server,
+	}, nil
+}
+
+// Audit is what looks at the domain of a stranger; where servers are named, also whether it lets them in.
+func Audit(o Options) (func(ctx context.Context, domain string, servers ...netip.Addr) *audit.Report, error) {
+	asker, err := Asker(o)
+	if err != nil {
+		return nil, err
+	}
+	seen := known.Source{Asker: asker}
+	return func(ctx context.Context, domain string, servers ...netip.Addr) *audit.Report {
+		of := facts.Options{Resolver: o.DNS, Table: o.Table, Servers: servers, Few: true}
+		if err := seen.Add(ctx, domain, &of); err != nil && o.Log != nil { // DNS says enough to write by
+			o.Log.Warn("an audit does without what was seen", "domain", domain, "error", err.Error())
+		}
+		return audit.Run(ctx, domain, of)
 	}, nil
 }
 
