@@ -83,3 +83,48 @@ func Keys(all []store.Published) iter.Seq[string] {
 		}
 	}
 }
+
+// A Change is one of what stands in a record.
+type Change struct {
+	At            time.Time // when it was seen first
+	Before, After string    // empty: there was certainly none
+}
+
+// PolicyChanges are those of the DMARC record of a domain, or where it has none of that of the domain above, as far as a history, which
+// the store gives, remembers them, the oldest first. What was seen at first is no change.
+func PolicyChanges(domain, above string, all []store.Published) []Change {
+	for _, name := range []string{domain, above} {
+		var texts []store.Published
+		for _, p := range all {
+			if p.Kind == kindDMARC && p.Name == "_dmarc."+name {
+				texts = append(texts, p)
+			}
+		}
+		if len(texts) == 0 || len(texts) == 1 && texts[0].Text == "" {
+			continue
+		}
+		slices.SortStableFunc(texts, func(a, b store.Published) int { return a.First.Compare(b.First) })
+		var changes []Change
+		last := texts[len(texts)-1]
+		for i := 1; i < len(texts); i++ {
+			changes = append(changes, Change{texts[i].First, texts[i-1].Text, texts[i].Text})
+		}
+		for _, p := range texts {
+			if p.Present && p.Hash != last.Hash { // it went, and came back
+				changes = append(changes, Change{p.Since, last.Text, p.Text})
+			}
+		}
+		return changes
+	}
+	return nil
+}
+
+// LastGrade is the grade that the watch gave a domain last, and when it looked; none where it never did.
+func LastGrade(all []store.Published) (letter string, at time.Time) {
+	for _, p := range all {
+		if p.Kind == kindAudit && p.Present {
+			return p.Text, p.Last
+		}
+	}
+	return "", time.Time{}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/ipset"
+	"github.com/gatepost-mail/gatepost/internal/senders"
 	"github.com/gatepost-mail/gatepost/spf"
 )
 
@@ -42,6 +43,23 @@ const (
 
 // type99 is the type of record that SPF had for itself.
 const type99 = dns.Type(99)
+
+// SPFTree follows the record of a domain and all that it includes, and asks nothing else; nil where there is none, or it could not be had.
+func SPFTree(ctx context.Context, r dns.Resolver, domain string) *Policy {
+	g := &gatherer{f: &Facts{Domain: domain, Organizational: senders.OrganizationalDomain(domain), Options: &Options{Table: senders.Known()}},
+		r: Remember(dns.Limit(r, maxQueries))}
+	g.texts(ctx)
+	for _, text := range g.f.TXT.TXT {
+		if spf.IsRecord(text) {
+			g.f.SPF.Texts = append(g.f.SPF.Texts, text)
+		}
+	}
+	if len(g.f.SPF.Texts) == 0 {
+		return nil
+	}
+	record, _ := spf.Parse(g.f.SPF.Texts[0])
+	return g.walk(ctx, record)
+}
 
 // spf follows the record and all that it includes.
 func (g *gatherer) spf(ctx context.Context) {

@@ -3,7 +3,6 @@ package render
 import (
 	"encoding/csv"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/audit"
@@ -35,13 +34,8 @@ func writeCSV(w io.Writer, r Result, first bool) error {
 	return out.Error()
 }
 
-// cell keeps a spreadsheet from taking a text for a formula: with these characters one begins, and an apostrophe makes it a text. What
-// fits into no cell is cut off.
+// cell is a text for a cell; what fits into none is cut off.
 func cell(s string) string {
 	const most = 32000 // characters, of the 32,767 that spreadsheets take
-	s = show.Clip(show.Printable(oneLine(s)), most)
-	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
-		return "'" + s
-	}
-	return s
+	return show.Clip(show.Cell(oneLine(s)), most)
 }

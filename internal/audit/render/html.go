@@ -20,7 +20,7 @@ var pageCSS string
 var page = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
 		"join": func(lines []string) string { return strings.Join(lines, "\n") },
-		"page": pageOf,
+		"page": PageOf,
 	}).Parse(pageHTML))
 })
 
@@ -32,14 +32,14 @@ func writeHTML(w io.Writer, all []Result) error {
 		Policy string
 		Style  template.CSS
 		Many   bool
-		Views  []*view
+		Views  []*View
 	}{
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
 		Style:  template.CSS(pageCSS), Many: len(all) > 1,
 	}
 	var names []string
 	for _, r := range all {
-		v := viewOf(r)
+		v := ViewOf(r)
 		data.Views = append(data.Views, v)
 		names = append(names, v.Domain+" "+v.Grade)
 	}

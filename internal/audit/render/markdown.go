@@ -14,7 +14,7 @@ func writeMarkdown(w io.Writer, r Result, first bool) error {
 	if !first {
 		b.WriteString("\n---\n\n")
 	}
-	v := viewOf(r)
+	v := ViewOf(r)
 	fmt.Fprintf(&b, "# %s: grade %s\n\n%s, checked %s.\n", escape(v.Domain), escape(v.Grade), v.Counts, v.Checked)
 	if v.Silent {
 		b.WriteString("\nIt is judged as a domain that sends no mail.\n")
@@ -48,12 +48,12 @@ func writeMarkdown(w io.Writer, r Result, first bool) error {
 	return err
 }
 
-func markdownFinding(b *strings.Builder, f *item) {
+func markdownFinding(b *strings.Builder, f *Item) {
 	fmt.Fprintf(b, "\n### %s\n\n", escape(f.Title))
 	if f.New {
 		b.WriteString("**New.** ")
 	}
-	fmt.Fprintf(b, "[%s](%s), at %s. %s\n", escape(f.ID), pageOf(f.ID), escape(f.Subject), escape(f.Detail))
+	fmt.Fprintf(b, "[%s](%s), at %s. %s\n", escape(f.ID), PageOf(f.ID), escape(f.Subject), escape(f.Detail))
 	if f.Why != "" {
 		b.WriteString("\n" + escape(f.Why) + "\n")
 	}
@@ -66,7 +66,7 @@ func markdownFinding(b *strings.Builder, f *item) {
 	}
 }
 
-func markdownRecords(b *strings.Builder, all []record) {
+func markdownRecords(b *strings.Builder, all []Record) {
 	for _, r := range all {
 		if len(r.Lines) == 0 {
 			fmt.Fprintf(b, "\n%s.\n", escape(r.Do))
@@ -79,7 +79,7 @@ func markdownRecords(b *strings.Builder, all []record) {
 	}
 }
 
-func markdownBlocks(all []block) string {
+func markdownBlocks(all []Block) string {
 	var parts []string
 	for _, block := range all {
 		if block.Text != "" {

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,9 +20,8 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/audit/check"
 	"github.com/gatepost-mail/gatepost/internal/audit/diff"
 	"github.com/gatepost-mail/gatepost/internal/audit/publish"
+	"github.com/gatepost-mail/gatepost/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write what is printed to testdata, to be read and committed")
 
 func rendered(t *testing.T, f Format, o Options, all ...Result) string {
 	t.Helper()
@@ -58,18 +56,7 @@ func TestEachFormatPrintsWhatItsFileSays(t *testing.T) {
 		"list.txt":        listed(t),
 	} {
 		path := filepath.Join("testdata", name)
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != string(want) {
-			t.Errorf("%s is not what is printed; if that is right: go test ./internal/audit/render -update\n%s", path, firstDifference(string(want), got))
-		}
+		golden.Check(t, path, got)
 	}
 }
 
@@ -87,16 +74,6 @@ func listed(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-func firstDifference(want, got string) string {
-	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return "want " + a[i] + "\ngot  " + b[i]
-		}
-	}
-	return "one is longer"
 }
 
 func TestNoFormatPassesOnWhatATerminalObeysOrAReaderIsMisledBy(t *testing.T) {
@@ -155,7 +132,7 @@ func TestColoursAreOnlyWhereTheyAreAskedFor(t *testing.T) {
 		t.Error("colours are the wrong way round")
 	}
 	if stripped := regexp.MustCompile(`\x1b\[\d*m`).ReplaceAllString(with, ""); stripped != without {
-		t.Errorf("colours change the text: %s", firstDifference(without, stripped))
+		t.Errorf("colours change the text: %s", golden.Difference(without, stripped))
 	}
 }
 
@@ -339,7 +316,7 @@ func TestEachSARIFResultHasARuleAndAPlace(t *testing.T) {
 }
 
 func TestATreeIsShownToPeople(t *testing.T) {
-	v := viewOf(sample())
+	v := ViewOf(sample())
 	v.Tree = draw(branch{"example.com", "1 of 10 look-ups", []branch{{"include:_spf.mail.example", "1 look-up", nil}}})
 	s := &screen{width: 80}
 	s.report(v)
@@ -376,7 +353,7 @@ func TestTheDocumentOfFindingsIsCurrent(t *testing.T) {
 	}
 	if string(text) != b.String() {
 		t.Errorf("docs/findings.md is not what the catalogue says; make it anew: go run ./cmd/gatepost check --list --format markdown >docs/findings.md\n%s",
-			firstDifference(string(text), b.String()))
+			golden.Difference(string(text), b.String()))
 	}
 }
 
@@ -411,7 +388,7 @@ func FuzzNoTextBreaksOut(f *testing.F) {
 
 func TestUnknownAreasDoNotRepeatEachOther(t *testing.T) {
 	unknown := audit.Finding{Severity: check.Unknown, Title: "Answers could not be had", Why: "Nothing is said of it.", Advice: "Look again.", Reference: "RFC 2308"}
-	v := viewOf(Result{Report: &audit.Report{Findings: []audit.Finding{unknown, unknown}}})
+	v := ViewOf(Result{Report: &audit.Report{Findings: []audit.Finding{unknown, unknown}}})
 	items := v.Groups[0].Items
 	if len(items) != 2 || items[0].Why == "" || items[0].Advice == nil || items[1].Why != "" || items[1].Advice != nil || items[1].Reference != "" {
 		t.Errorf("got %+v", items)

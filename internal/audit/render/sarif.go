@@ -121,7 +121,7 @@ func ruleOf(c *check.Check) sarifRule {
 	r := sarifRule{
 		ID: c.ID, Short: sarifMessage{Text: c.Title}, Full: sarifMessage{Text: c.Why},
 		Help:    sarifMessage{Text: c.Explain, Markdown: markdownBlocks(blocks(c.Explain))},
-		HelpURI: pageOf(c.ID),
+		HelpURI: PageOf(c.ID),
 	}
 	r.Default.Level = level(c.Severity)
 	r.Properties.Tags = []string{"email", string(audit.AreaOf(c.ID)), c.Reference}

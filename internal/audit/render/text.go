@@ -53,12 +53,12 @@ func writeText(w io.Writer, r Result, first bool, o Options) error {
 		s.line(s.paint(dim, strings.Repeat("─", s.width)))
 		s.line("")
 	}
-	s.report(viewOf(r))
+	s.report(ViewOf(r))
 	_, err := w.Write(s.Bytes())
 	return err
 }
 
-func (s *screen) report(v *view) {
+func (s *screen) report(v *View) {
 	s.head(v)
 	if v.Silent {
 		s.line("")
@@ -97,7 +97,7 @@ func (s *screen) report(v *view) {
 }
 
 // head writes the grade beside the domain.
-func (s *screen) head(v *view) {
+func (s *screen) head(v *View) {
 	color := toneColors[v.Tone]
 	lines := [3]string{s.paint(bold, v.Domain), s.paint(color, "Grade "+v.Grade) + "   " + v.Counts, s.paint(dim, "checked "+v.Checked)}
 	glyph, ok := letters[check.Grade(v.Grade)]
@@ -125,7 +125,7 @@ func (s *screen) heading(text string) {
 	s.line("")
 }
 
-func (s *screen) finding(f *item) {
+func (s *screen) finding(f *Item) {
 	mark := marks[f.Severity]
 	titles := show.Wrap(f.Title, s.width-utf8.RuneCountInString("✗  (new)"))
 	for i, title := range titles {
@@ -152,7 +152,7 @@ func (s *screen) finding(f *item) {
 
 // records writes what is to be published, each set apart and from the left margin on: lines of a master file that are copied with white
 // space before them would be read as another name's.
-func (s *screen) records(all []record) {
+func (s *screen) records(all []Record) {
 	for _, r := range all {
 		if len(r.Lines) == 0 {
 			s.paragraph("  ", r.Do+".")
@@ -177,7 +177,7 @@ func (s *screen) copied(lines ...string) {
 }
 
 // blocks writes paragraphs, and lines that stand as they are.
-func (s *screen) blocks(indent string, all []block) {
+func (s *screen) blocks(indent string, all []Block) {
 	for _, b := range all {
 		s.paragraph(indent, b.Text)
 		for _, line := range b.Lines {

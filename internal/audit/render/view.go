@@ -9,12 +9,13 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/audit"
 	"github.com/gatepost-mail/gatepost/internal/audit/check"
 	"github.com/gatepost-mail/gatepost/internal/audit/diff"
+	"github.com/gatepost-mail/gatepost/internal/audit/facts"
 	"github.com/gatepost-mail/gatepost/internal/audit/publish"
 	"github.com/gatepost-mail/gatepost/internal/show"
 )
 
-// A view is a report as people are shown it, whatever the format: in order, with all texts bounded and printable.
-type view struct {
+// A View is a report as people are shown it, whatever the format: in order, with all texts bounded and printable.
+type View struct {
 	Domain  string
 	Grade   string
 	Tone    string // good, fair, bad, unknown
@@ -23,35 +24,36 @@ type view struct {
 	First   string
 	Silent  bool // judged as a domain that sends no mail
 	Since   *since
-	Groups  []group
+	Groups  []Group
 	Tree    []string
-	Publish []record // all at once, where that is more than one finding's
+	Publish []Record // all at once, where that is more than one finding's
 }
 
-// A group are the findings of one severity.
-type group struct {
+// A Group are the findings of one severity.
+type Group struct {
 	Severity check.Severity
 	Heading  string
-	Items    []item
+	Items    []Item
 }
 
-// An item is a finding.
-type item struct {
+// An Item is a finding.
+type Item struct {
 	ID, Title, Subject, Detail, Why, Reference string
+	Area                                       facts.Area
 	Severity                                   check.Severity
 	New                                        bool
-	Advice                                     []block
-	Records                                    []record
+	Advice                                     []Block
+	Records                                    []Record
 }
 
-// A block is a paragraph, or lines that stand as they are.
-type block struct {
+// A Block is a paragraph, or lines that stand as they are.
+type Block struct {
 	Text  string
 	Lines []string
 }
 
-// A record is something to publish or to take away.
-type record struct {
+// A Record is something to publish or to take away.
+type Record struct {
 	Do    string   // "Publish at example.com, in place of the present record"
 	Lines []string // of a master file, or of the file
 	Whole string   // a long text in one piece; empty where Lines have it so
@@ -61,7 +63,7 @@ type record struct {
 type since struct {
 	When   string // "since 2026-11-01: grade D"
 	New    int
-	Mended []item
+	Mended []Item
 	Untold int
 }
 
@@ -71,13 +73,14 @@ const (
 	maxLines  = 60
 )
 
-func viewOf(r Result) *view {
-	v := &view{
+// ViewOf makes one of a report.
+func ViewOf(r Result) *View {
+	v := &View{
 		Domain: show.Printable(r.Domain), Grade: string(r.Grade), Tone: tone(r.Grade), Counts: counts(r.Findings),
 		Checked: r.CheckedAt.UTC().Format("2006-01-02 15:04 UTC"), First: text(r.First), Silent: !r.Sends && r.Grade != check.Undecided, Since: sinceOf(r.Diff),
 	}
 	for _, s := range severities {
-		g := group{Severity: s, Heading: headings[s]}
+		g := Group{Severity: s, Heading: headings[s]}
 		for i := range r.Findings {
 			if f := &r.Findings[i]; f.Severity == s {
 				g.Items = append(g.Items, itemOf(f, r.Diff != nil && r.Diff.States[i] == diff.New && !r.Diff.Since.IsZero()))
@@ -107,9 +110,9 @@ func viewOf(r Result) *view {
 
 var headings = map[check.Severity]string{check.Error: "Errors", check.Warning: "Warnings", check.Unknown: "Unknown", check.Info: "Worth knowing"}
 
-func itemOf(f *audit.Finding, isNew bool) item {
-	return item{
-		ID: f.ID, Severity: f.Severity, Title: show.Printable(f.Title), Subject: show.Printable(f.Subject), Detail: text(f.Detail), Why: text(f.Why),
+func itemOf(f *audit.Finding, isNew bool) Item {
+	return Item{
+		ID: f.ID, Area: f.Area, Severity: f.Severity, Title: show.Printable(f.Title), Subject: show.Printable(f.Subject), Detail: text(f.Detail), Why: text(f.Why),
 		Reference: show.Printable(f.Reference), New: isNew, Advice: blocks(f.Advice), Records: recordsOf(f.Changes),
 	}
 }
@@ -170,25 +173,25 @@ func oneLine(s string) string {
 }
 
 // blocks parts our own words into paragraphs, at empty lines. Lines that begin with a tab stay as they are.
-func blocks(s string) []block {
-	var all []block
+func blocks(s string) []Block {
+	var all []Block
 	for line := range strings.SplitSeq(strings.TrimRight(s, "\n"), "\n") {
 		code, isCode := strings.CutPrefix(line, "\t")
 		n := len(all)
 		switch {
 		case strings.TrimSpace(line) == "":
-			all = append(all, block{})
+			all = append(all, Block{})
 		case isCode && n > 0 && all[n-1].Text == "" && len(all[n-1].Lines) > 0:
 			all[n-1].Lines = append(all[n-1].Lines, printableLine(code))
 		case isCode:
-			all = append(all, block{Lines: []string{printableLine(code)}})
+			all = append(all, Block{Lines: []string{printableLine(code)}})
 		case n > 0 && all[n-1].Text != "":
 			all[n-1].Text += " " + show.Printable(line)
 		default:
-			all = append(all, block{Text: show.Printable(line)})
+			all = append(all, Block{Text: show.Printable(line)})
 		}
 	}
-	return slices.DeleteFunc(all, func(b block) bool { return b.Text == "" && len(b.Lines) == 0 })
+	return slices.DeleteFunc(all, func(b Block) bool { return b.Text == "" && len(b.Lines) == 0 })
 }
 
 // printableLine keeps the tabs of a line.
@@ -200,17 +203,17 @@ func printableLine(s string) string {
 	return strings.Join(parts, "\t")
 }
 
-func recordsOf(all []publish.Change) []record {
-	var out []record
+func recordsOf(all []publish.Change) []Record {
+	var out []Record
 	for _, c := range all {
 		out = append(out, recordOf(c))
 	}
 	return out
 }
 
-func recordOf(c publish.Change) record {
+func recordOf(c publish.Change) Record {
 	name := show.Printable(c.Name)
-	var r record
+	var r Record
 	switch {
 	case c.Type == publish.File && c.New == "":
 		r.Do = "Take away the file " + name
@@ -252,7 +255,7 @@ func sinceOf(d *diff.Diff) *since {
 		New:  len(d.New), Untold: len(d.Untold),
 	}
 	for _, f := range d.Mended {
-		s.Mended = append(s.Mended, item{ID: show.Printable(f.ID), Title: text(f.Title), Subject: show.Printable(f.Subject)})
+		s.Mended = append(s.Mended, Item{ID: show.Printable(f.ID), Title: text(f.Title), Subject: show.Printable(f.Subject)})
 	}
 	return s
 }
@@ -272,4 +275,5 @@ func (s *since) Summary() string {
 // documents is where what each finding means is told.
 const documents = "https://github.com/gatepost-mail/gatepost/blob/main/docs/findings.md"
 
-func pageOf(id string) string { return documents + "#" + url.PathEscape(id) }
+// PageOf is where a finding is explained.
+func PageOf(id string) string { return documents + "#" + url.PathEscape(id) }
