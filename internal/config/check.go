@@ -68,6 +68,9 @@ func (c *Config) check() (key string, err error) {
 	if key, err := c.checkLetters(); err != nil {
 		return key, err
 	}
+	if key, err := c.Web.check(); err != nil {
+		return key, err
+	}
 	for i, s := range c.Resolver.Servers {
 		server, err := resolverAddress(s)
 		if err != nil {

@@ -98,11 +98,6 @@ type Store struct {
 	Sync           string   `toml:"sync"`            // when the journal must be on the disk itself
 }
 
-// Web says where the metrics and the state of the gate are shown.
-type Web struct {
-	Listen []Address `toml:"listen"`
-}
-
 // Recipients are domains that receive mail and want something else done with it.
 type Recipients struct {
 	Domains []string `toml:"domains"`
@@ -157,12 +152,15 @@ func Default() *Config {
 			HTTP:    ReportHTTP{MaxBytes: 64 << 20, TrustedProxies: []netip.Prefix{}},
 			Folders: []Folder{}, IMAP: []IMAP{}, Graph: []Graph{}, Gmail: []Gmail{},
 		},
-		Mail:       digest.Mail{Server: "127.0.0.1:25"},
-		Digests:    []digest.Config{},
-		Alerts:     alert.DefaultConfig(),
-		Watch:      watch.DefaultConfig(),
-		Notice:     notice.DefaultConfig(),
-		Web:        Web{Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}},
+		Mail:    digest.Mail{Server: "127.0.0.1:25"},
+		Digests: []digest.Config{},
+		Alerts:  alert.DefaultConfig(),
+		Watch:   watch.DefaultConfig(),
+		Notice:  notice.DefaultConfig(),
+		Web: Web{
+			Listen: []Address{{Network: "tcp", Address: "127.0.0.1:8080"}}, TrustedProxies: []netip.Prefix{}, Groups: []WebGroup{},
+			Watchers: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, TLS: WebTLS{Redirect: []Address{}}, OIDC: OIDC{GroupsClaim: "groups", Roles: []OIDCRole{}},
+		},
 		Log:        Log{Level: slog.LevelInfo, Format: Text},
 		Recipients: []Recipients{},
 	}

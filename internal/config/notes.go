@@ -223,8 +223,34 @@ messages = 5                 # of a domain within a week, at least
 domains = ["example.com"]    # only these; all if left out
 send = false                 # true: nobody is asked`},
 
-	"web":        {text: "What is shown by HTTP: metrics, and the state of the gate."},
-	"web.listen": {text: "Where. Nobody logs in: let it be on loopback, or on a network that is yours. None: nowhere."},
+	"web":        {text: "The dashboard and its API, the metrics, and the state of the gate, by HTTP (docs/dashboard.md)."},
+	"web.listen": {text: "Where. Beyond this host only with tls, or behind a proxy that has it. None: nowhere."},
+	"web.url": {text: `How browsers reach it. The default is the first address of listen. Passkeys need a name here, and not an
+address.`, sample: `url = "https://gatepost.example.org"`},
+	"web.trusted_proxies": {text: "Whose X-Forwarded-For and X-Forwarded-Proto tell of the client."},
+	"web.watchers":        {text: "Networks that read /metrics and /readyz without signing in."},
+	"web.tls":             {text: "HTTPS by a certificate of yours, or by one that is had by itself."},
+	"web.tls.cert_file":   {text: "The certificate, in PEM, with those that lead to its authority. It is read again when it changes."},
+	"web.tls.key_file":    {text: "And its key."},
+	"web.tls.acme":        {text: "Have a certificate for the host of url from an authority (ACME), and renew it."},
+	"web.tls.email":       {text: "The address that the authority writes to.", sample: `email = "hostmaster@example.org"`},
+	"web.tls.ca":          {text: "The directory of the authority. The default is that of Let's Encrypt.", sample: `ca = "https://acme.example.org/directory"`},
+	"web.tls.ca_file":     {text: "Certificates to trust for that directory in the place of the system's, a PEM file."},
+	"web.tls.redirect": {text: "Where HTTP is spoken besides, to answer the authority and to send browsers to HTTPS.",
+		sample: `redirect = ["0.0.0.0:80"]`},
+	"web.oidc":                    {text: "An OpenID provider that people sign in by (docs/sign-in.md)."},
+	"web.oidc.issuer":             {text: "Its address. Without it, there is none.", sample: `issuer = "https://id.example.org"`},
+	"web.oidc.name":               {text: "What stands on the button. The default is the host of issuer."},
+	"web.oidc.client_id":          {text: "What it calls us.", sample: `client_id = "gatepost"`},
+	"web.oidc.client_secret_file": {text: "A file with our secret there.", sample: `client_secret_file = "oidc-secret"`},
+	"web.oidc.groups_claim":       {text: "The claim that names a person's groups."},
+	"web.oidc.role": {text: "What these groups may do, one table each. Who is in none of them is not let in.", sample: `[[web.oidc.role]]
+group = "mail-admins"
+role = "owner"               # or "analyst", "viewer"
+over = "*"                   # or the name of a web.group`},
+	"web.group": {text: "Domains that a role can be held over, one table each.", sample: `[[web.group]]
+name = "shop"
+domains = ["example.org", "*.example.org"]`},
 
 	"recipients": {text: "Recipient domains with a policy or a mode of their own; what is left out is as for the rest.", sample: `[[recipients]]
 domains = ["example.org", "*.example.org"]

@@ -12,7 +12,7 @@ func (c *Config) resolvePaths(dir string) {
 		paths = append(paths, &c.Signing.NSUpdate[i].SecretFile)
 	}
 	paths = append(paths, c.Reports.paths()...)
-	paths = append(paths, &c.Mail.CAFile, &c.Mail.PasswordFile, &c.Alerts.SecretFile, &c.Alerts.CAFile, &c.Notice.Catalogue)
+	paths = append(paths, &c.Mail.CAFile, &c.Mail.PasswordFile, &c.Alerts.SecretFile, &c.Alerts.CAFile, &c.Notice.Catalogue, &c.Web.TLS.CertFile, &c.Web.TLS.KeyFile, &c.Web.TLS.CAFile, &c.Web.OIDC.ClientSecretFile)
 	policies := []*string{&c.Policy}
 	for i := range c.Recipients {
 		policies = append(policies, &c.Recipients[i].Policy)

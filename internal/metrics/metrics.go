@@ -49,6 +49,7 @@ type Metrics struct {
 	unsigned      prometheus.Counter
 
 	intake reportCounters
+	web    webCounters
 
 	reloads       [2]prometheus.Counter // failed, ok
 	reloadSuccess prometheus.Gauge
@@ -99,6 +100,7 @@ func New() *Metrics {
 	m.unsigned = m.counter("unsigned_total", "Outgoing messages that should have been signed and were not.")
 
 	m.intake = m.reportCounters()
+	m.web = m.webCounters()
 
 	reloads := m.counters("config_reloads_total", "Attempts to read the configuration again.", "result")
 	m.reloads = [2]prometheus.Counter{reloads.WithLabelValues("failed"), reloads.WithLabelValues("ok")}

@@ -198,6 +198,22 @@ func TestHandlerPrintsEverySeries(t *testing.T) {
 	}
 }
 
+func TestRequestsAreCountedByRouteAndClass(t *testing.T) {
+	m := New()
+	m.Web("GET /domains", 200, 20*time.Millisecond)
+	m.Web("GET /domains", 204, 20*time.Millisecond)
+	m.Web("", 404, time.Millisecond)
+	m.Web("GET /gate/events", 200, time.Hour)
+	want(t, m, "web_requests_total", `gatepost_web_requests_total{route="GET /domains",status="2xx"} 2
+gatepost_web_requests_total{route="GET /gate/events",status="2xx"} 1
+gatepost_web_requests_total{route="none",status="4xx"} 1`)
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if !strings.Contains(w.Body.String(), "gatepost_web_request_duration_seconds_count 3\n") {
+		t.Error("a stream is taken for a slow answer")
+	}
+}
+
 func TestNilCountsNothing(t *testing.T) {
 	var m *Metrics
 	m.Message(Message{})
@@ -210,6 +226,7 @@ func TestNilCountsNothing(t *testing.T) {
 	m.Signed(1)
 	m.Reloaded(nil)
 	m.DNSCache(true)
+	m.Web("GET /domains", 200, 0)
 	m.Attach(Sources{})
 	if r := resolverFunc(nil); m.Resolver(r) == nil {
 		t.Error("the resolver is gone")

@@ -40,10 +40,11 @@ func (o *Office) Figures(ctx context.Context, since time.Time) (Figures, error) 
 	if err != nil {
 		return Figures{}, err
 	}
-	return count(all, since), nil
+	return Count(all, since), nil
 }
 
-func count(all []store.Notice, since time.Time) Figures {
+// Count counts those of some cases that were opened since a time.
+func Count(all []store.Notice, since time.Time) Figures {
 	f := Figures{Faults: []FaultFigures{}}
 	var days []int
 	for i := range all {

@@ -170,15 +170,26 @@ func (o *Office) writable(ctx context.Context, domain string) (how string, err e
 	return how, err
 }
 
+// The states that a case can be in to be approved, declined or closed.
+var (
+	Approvable = []string{store.NoticeProposed, store.NoticeBounced}
+	Declinable = []string{store.NoticeProposed, store.NoticeApproved, store.NoticeBounced}
+	Closable   = []string{store.NoticeSent, store.NoticeBounced}
+)
+
 // Approve lets the letter of a case be sent; of one that bounced to the next who may be written to, when the limits allow.
 func (o *Office) Approve(ctx context.Context, id int64, author string, now time.Time) (store.Notice, error) {
-	return o.Store.MoveNotice(ctx, id, []string{store.NoticeProposed, store.NoticeBounced}, store.NoticeMove{State: store.NoticeApproved, Author: author, At: now})
+	return o.Store.MoveNotice(ctx, id, Approvable, store.NoticeMove{State: store.NoticeApproved, Author: author, At: now})
 }
 
 // Decline has the letter of a case not be sent.
 func (o *Office) Decline(ctx context.Context, id int64, author, reason string, now time.Time) (store.Notice, error) {
-	from := []string{store.NoticeProposed, store.NoticeApproved, store.NoticeBounced}
-	return o.Store.MoveNotice(ctx, id, from, store.NoticeMove{State: store.NoticeDeclined, Author: author, Detail: reason, At: now})
+	return o.Store.MoveNotice(ctx, id, Declinable, store.NoticeMove{State: store.NoticeDeclined, Author: author, Detail: reason, At: now})
+}
+
+// Close ends a case whose letter was sent: nobody looks any more whether it was mended.
+func (o *Office) Close(ctx context.Context, id int64, author, reason string, now time.Time) (store.Notice, error) {
+	return o.Store.MoveNotice(ctx, id, Closable, store.NoticeMove{State: store.NoticeClosed, Author: author, Detail: reason, At: now})
 }
 
 // Deliver sends the letter of a case that was approved, to the first who may be written to. An error that wraps [store.ErrNoticeHeld] says
