@@ -2,8 +2,6 @@ package whatif_test
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,7 +39,7 @@ func BenchmarkQuestions(b *testing.B) {
 	flush()
 	p := insight.Period{From: mix.Last.AddDate(0, 0, -29), To: mix.Last}
 	for i := range 30 {
-		if err := s.AddBatch(b.Context(), observations(p, i)); err != nil {
+		if err := s.AddBatch(b.Context(), storetest.GateMail(p.From.AddDate(0, 0, i), i, 33_400, 0)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -84,24 +82,4 @@ func BenchmarkQuestions(b *testing.B) {
 			}
 		})
 	}
-}
-
-// observations are those of a day, as of a site with many correspondents.
-func observations(p insight.Period, day int) store.Batch {
-	random := rand.New(rand.NewPCG(5, uint64(day)))
-	batch := store.Batch{Source: "bench", Number: int64(day + 1)}
-	for i := range 33_400 {
-		o := store.Observation{Day: p.From.AddDate(0, 0, day), AuthorDomain: fmt.Sprintf("d%d.example", int(random.ExpFloat64()*5000)),
-			EnvelopeDomain: fmt.Sprintf("b%d.example", i), SourceIP: netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), SPF: "pass", DMARC: "pass",
-			Policy: "reject", Record: "v=DMARC1; p=reject", AlignedSPF: true, ARC: "none", Verdict: "accept", Mode: "enforce", Done: "accept"}
-		switch random.IntN(10) {
-		case 0:
-			o.SPF, o.DMARC, o.Policy, o.Record, o.AlignedSPF, o.Verdict, o.Rule = "softfail", "none", "", "", false, "mark", "spf-softfail"
-		case 1:
-			o.SPF, o.AlignedSPF, o.AlignedDKIM = "none", false, true
-			o.DKIM = []store.Signature{{Result: "pass", SDID: o.AuthorDomain, Selector: "s1"}}
-		}
-		batch.Counts = append(batch.Counts, store.Count{Observation: o, Count: 1 + int64(random.ExpFloat64()*3)})
-	}
-	return batch
 }

@@ -115,7 +115,7 @@ func (a *Asker) Policy(ctx context.Context, c PolicyChange) (*Policy, error) {
 	if c.InForce != nil {
 		p.out.InForce = c.InForce.Name
 	}
-	for n, err := range a.Store.Observations(ctx, store.ObservationFilter{From: c.Period.From, To: c.Period.To}) {
+	for n, err := range a.Store.Observations(ctx, store.ObservationFilter{From: c.Period.From, To: c.Period.To, AnyOrder: true}) {
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dmarc"
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/audit/facts"
 	"github.com/gatepost-mail/gatepost/internal/audit/publish"
 	"github.com/gatepost-mail/gatepost/internal/insight"
 	"github.com/gatepost-mail/gatepost/internal/senders"
@@ -31,6 +32,7 @@ type SPF struct {
 	Period     insight.Period `json:"period"`
 	Now        string         `json:"now"` // the record as it is published; empty without one
 	Record     insight.Record `json:"record"`
+	Lookups    SPFLookups     `json:"lookups"`
 	Reported   []string       `json:"reported"` // the domains whose reports tell of it
 	Messages   int64          `json:"messages"` // that these count
 	Asked      int64          `json:"asked"`    // of them, those for which the record is asked
@@ -49,10 +51,20 @@ type SPF struct {
 	unanswered int64 // for want of DNS
 }
 
+// SPFLookups are the terms of a record and all beneath it that ask DNS. More than so many, and receivers may give up (RFC 7208 4.6.4).
+type SPFLookups struct {
+	Now    int  `json:"now"`    // as it is; 0 also where there is no record
+	Then   int  `json:"then"`   // by the record
+	Most   int  `json:"most"`   // that are allowed
+	Partly bool `json:"partly"` // DNS did not answer for all of them: Then is the least that it may be
+}
+
 // An SPFSource is an address that would have another result.
 type SPFSource struct {
 	IP       netip.Addr   `json:"ip"`
-	Name     string       `json:"name"` // of the group that it belongs to
+	Key      string       `json:"key"`    // of the group that it belongs to; empty if it was not looked at
+	Name     string       `json:"name"`   // of the group
+	Domain   string       `json:"domain"` // whose reports tell of it
 	Kind     senders.Kind `json:"kind"`
 	Envelope string       `json:"envelope"` // the domain of MAIL FROM, or HELO's where that was null
 	Now      spf.Code     `json:"now"`
@@ -63,15 +75,16 @@ type SPFSource struct {
 	Lost     int64        `json:"lost"`   // of them, those that would fail DMARC thereby
 	Gained   int64        `json:"gained"` // or pass it
 
-	domain int // whose reports tell of it
+	domain int // its place
 }
 
 // spfTime is how long the records are evaluated for.
 const spfTime = 40 * time.Second
 
 const (
-	maxReported = 20  // domains whose reports are looked at
-	maxChanged  = 200 // addresses that are looked at in detail for whose they are
+	maxReported = 20   // domains whose reports are looked at
+	maxAsked    = 5000 // questions that a record makes us ask DNS: it may ask another for each address
+	maxChanged  = 200  // addresses that are looked at in detail for whose they are
 )
 
 // SPF answers for which addresses a record would answer otherwise. It wraps [ErrNoReports] and [ErrDNS].
@@ -91,7 +104,8 @@ func (a *Asker) SPF(ctx context.Context, c SPFChange) (*SPF, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &retry{out: out, now: a.Insight.DNS, then: &touched{next: publish.Overlay(a.Insight.DNS, changes), name: c.Domain},
+	asked := facts.Remember(dns.Limit(a.Insight.DNS, maxAsked))
+	r := &retry{out: out, now: asked, then: &touched{next: publish.Overlay(asked, changes), name: c.Domain},
 		names: newNames(a.Insight.DNS, a.Insight.Method, c.Domain), answers: map[question]*answer{}, by: map[place]*SPFSource{}}
 	for i, name := range out.Reported {
 		if err := a.again(ctx, r, i, name); err != nil {
@@ -101,8 +115,24 @@ func (a *Asker) SPF(ctx context.Context, c SPFChange) (*SPF, error) {
 	if err := a.whose(ctx, r, f); err != nil {
 		return nil, err
 	}
+	out.lookups(ctx, r)
 	r.note(changes)
 	return out, nil
+}
+
+const mostLookups = 10 // RFC 7208 4.6.4
+
+// lookups counts what the records cost.
+func (s *SPF) lookups(ctx context.Context, r *retry) {
+	ctx, cancel := context.WithDeadline(ctx, r.until)
+	defer cancel()
+	s.Lookups.Most = mostLookups
+	if now := facts.SPFTree(ctx, r.now, s.Domain); now != nil {
+		s.Lookups.Now = now.Lookups
+	}
+	if then := facts.SPFTree(ctx, r.then, s.Domain); then != nil {
+		s.Lookups.Then, s.Lookups.Partly = then.Lookups, then.Partly
+	}
 }
 
 // spfChanges finds the record that goes.
@@ -350,9 +380,9 @@ func (a *Asker) whose(ctx context.Context, r *retry, f *insight.Facts) error {
 	out := r.out
 	for i := range out.Changes {
 		s := &out.Changes[i]
-		s.Name, s.Kind = s.IP.String(), senders.Unclear
+		s.Name, s.Kind, s.Domain = s.IP.String(), senders.Unclear, f.Domains[s.domain].Name
 		if g := groups[place{question{ip: s.IP}, s.domain}]; g != nil {
-			s.Name, s.Kind = g.Name, g.Class.Kind
+			s.Key, s.Name, s.Kind = g.Key, g.Name, g.Class.Kind
 		}
 		switch {
 		case s.Now == spf.Pass:

@@ -1,10 +1,7 @@
 package upload
 
 import (
-	"net"
-	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 )
@@ -90,42 +87,4 @@ func networkOf(ip netip.Addr) netip.Prefix {
 	}
 	p, _ := ip.Prefix(bits)
 	return p
-}
-
-// clientIP is who asks: of a trusted proxy, whom it names last that is none itself.
-func clientIP(r *http.Request, proxies []netip.Prefix) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	ip := parseIP(host)
-	if len(proxies) == 0 {
-		return ip
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && trusted(ip, proxies); i-- {
-		next := parseIP(strings.TrimSpace(hops[i]))
-		if !next.IsValid() {
-			break
-		}
-		ip = next
-	}
-	return ip
-}
-
-func parseIP(s string) netip.Addr {
-	ip, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ip.Unmap().WithZone("")
-}
-
-func trusted(ip netip.Addr, proxies []netip.Prefix) bool {
-	for _, p := range proxies {
-		if p.Contains(ip) {
-			return true
-		}
-	}
-	return false
 }

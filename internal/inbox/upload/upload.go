@@ -36,6 +36,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/client"
 	"github.com/gatepost-mail/gatepost/internal/inbox/batch"
 	"github.com/gatepost-mail/gatepost/internal/inbox/refresh"
 	"github.com/gatepost-mail/gatepost/internal/intake"
@@ -183,7 +184,7 @@ func (h *Handler) answer(w http.ResponseWriter, status int, a answer) {
 
 // take works a request through. The error is a *failure.
 func (h *Handler) take(w http.ResponseWriter, r *http.Request, a *answer) error {
-	ip := clientIP(r, h.o.TrustedProxies)
+	ip := client.Proxies(h.o.TrustedProxies).Address(r)
 	token, err := h.admit(ip, r)
 	if err != nil {
 		return err
