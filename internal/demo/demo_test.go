@@ -9,11 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatepost-mail/gatepost/dns"
-	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/demo"
 	"github.com/gatepost-mail/gatepost/internal/insight"
 	"github.com/gatepost-mail/gatepost/internal/policy"
+	"github.com/gatepost-mail/gatepost/internal/raced"
 	"github.com/gatepost-mail/gatepost/internal/senders"
 	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/whatif"
@@ -39,23 +38,16 @@ func open(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(t.Context(), d.Store, store.Options{})
+	o, err := d.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	c, s := o.Config, o.Store
 	t.Cleanup(func() { s.Close() })
-	zone, err := dns.ReadZone(d.Zone)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := config.Load(d.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if c.StoreURL() != "sqlite:"+d.Store && c.StoreURL() != d.Store || c.Resolver.Zone != d.Zone || filepath.Dir(d.Store) != c.StateDir {
 		t.Errorf("the configuration names %s, %s", c.StoreURL(), c.Resolver.Zone)
 	}
-	asker := &insight.Asker{Store: s, Table: senders.Known(), DNS: zone, Trend: 30, Networks: c.OwnNetworks}
+	asker := &insight.Asker{Store: s, Table: senders.Known(), DNS: o.Zone, Trend: 30, Networks: c.OwnNetworks}
 	return &world{Demo: d, store: s, asker: &whatif.Asker{Insight: asker, Store: s}}
 }
 
@@ -76,9 +68,7 @@ func equal(t *testing.T, what string, got, want any) {
 }
 
 func TestStories(t *testing.T) {
-	if raced {
-		t.Skip("make test runs it without the race detector, beside which it takes half a minute")
-	}
+	raced.Skip(t)
 	w := open(t)
 	for name, story := range map[string]func(*testing.T, *world){
 		"sources": sources, "the shop is at its end": shop, "the wave": wave, "the policy changed": changed, "a reporter fell silent": silent,
