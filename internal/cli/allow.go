@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/exceptions"
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/when"
 )
 
 const allowHelp = `Exceptions: let in mail that the policy would not, of a domain that you know,
@@ -91,7 +93,7 @@ func runAllowAdd(cmd *cobra.Command, domain string, o *allowFlags) error {
 		return usageError(cmd, "--network or --dkim is missing: without one, whoever forges %s would get in", domain)
 	}
 	now := present(cmd)
-	until, err := parseUntil(o.until, now)
+	until, err := when.Until(o.until, now)
 	if err != nil {
 		return usageError(cmd, "--until %q: %v", o.until, err)
 	}
@@ -172,7 +174,7 @@ func allowExtendCommand() *cobra.Command {
 			return err
 		}
 		now := present(cmd)
-		until, err := parseUntil(date, now)
+		until, err := when.Until(date, now)
 		if err != nil {
 			return usageError(cmd, "--until %q: %v", date, err)
 		}
@@ -232,14 +234,9 @@ func changeExceptions(cmd *cobra.Command, o *storeFlags, args []string, change f
 type networkValue struct{ netip.Prefix }
 
 func (v *networkValue) Set(s string) error {
-	if ip, err := netip.ParseAddr(s); err == nil && ip.Zone() == "" {
-		ip = ip.Unmap()
-		v.Prefix = netip.PrefixFrom(ip, ip.BitLen())
-		return nil
-	}
-	p, err := netip.ParsePrefix(s)
+	p, err := exceptions.ParseNetwork(s)
 	if err != nil {
-		return errors.New("not a network; write it as 192.0.2.0/24 or 2001:db8::/48")
+		return err
 	}
 	v.Prefix = p
 	return nil
@@ -254,28 +251,8 @@ func (v *networkValue) String() string {
 	return v.Prefix.String()
 }
 
-// parseUntil reads the last moment of something: a day is meant to its end.
-func parseUntil(s string, now time.Time) (time.Time, error) {
-	if day, err := time.Parse(time.DateOnly, s); err == nil {
-		return day.Add(24*time.Hour - time.Second), nil
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t.UTC(), nil
-	}
-	d, err := parseDuration(s)
-	if err != nil {
-		return time.Time{}, errors.New("not a date; write it as 2026-12-31, 2026-12-31T12:00:00Z or 30d")
-	}
-	return now.Add(d).UTC().Truncate(time.Second), nil
-}
-
 // end writes the last moment of something; only the day where it is meant to the day's end.
-func end(t time.Time) string {
-	if t = t.UTC(); t.Hour() == 23 && t.Minute() == 59 && t.Second() == 59 {
-		return t.Format(time.DateOnly)
-	}
-	return moment(t)
-}
+func end(t time.Time) string { return cmp.Or(when.End(t), moment(t)) }
 
 // login is who runs the command, and behind sudo who called that.
 func login() string {

@@ -64,14 +64,7 @@ type allowed struct {
 }
 
 func newAllowed(x *store.Exception, now time.Time) allowed {
-	state := "holds"
-	switch {
-	case now.After(x.Until):
-		state = "ended"
-	case len(exceptions.Ending([]store.Exception{*x}, now, exceptions.Soon)) > 0:
-		state = "ending"
-	}
-	return allowed{*x, state}
+	return allowed{*x, exceptions.State(x, now)}
 }
 
 // exception writes what an administrator wants to know of one.
@@ -79,9 +72,9 @@ func (s screen) exception(x *allowed) {
 	const indent = 5
 	until, color := "until "+end(x.Until), green
 	switch x.State {
-	case "ending":
+	case exceptions.Ends:
 		until, color = until+": ends soon", yellow
-	case "ended":
+	case exceptions.Ended:
 		until, color = "ended "+end(x.Until), dim
 	}
 	used := "not used yet"

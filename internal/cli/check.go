@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -318,7 +317,7 @@ func auditedDomains(cmd *cobra.Command, args []string) ([]string, error) {
 	}
 	var all []string
 	for _, arg := range args {
-		domain, err := auditedDomain(arg)
+		domain, err := audit.DomainName(arg)
 		if err != nil {
 			return nil, usageError(cmd, "%q: %v", arg, err)
 		}
@@ -331,7 +330,7 @@ func auditedDomains(cmd *cobra.Command, args []string) ([]string, error) {
 
 // domainArgument reads the one DOMAIN of a command.
 func domainArgument(cmd *cobra.Command, typed string) (string, error) {
-	domain, err := auditedDomain(typed)
+	domain, err := audit.DomainName(typed)
 	if err != nil {
 		return "", usageError(cmd, "%q: %v", typed, err)
 	}
@@ -339,50 +338,4 @@ func domainArgument(cmd *cobra.Command, typed string) (string, error) {
 		return "", usageError(cmd, "%q is not a domain; write it like \"example.com\"", typed)
 	}
 	return domain, nil
-}
-
-// auditedDomain reads one, and says of what is none what was likely meant.
-func auditedDomain(s string) (string, error) {
-	domain, err := dns.ToASCII(s)
-	_, notAddress := netip.ParseAddr(strings.Trim(s, "[]"))
-	if err == nil && notAddress != nil && !strings.ContainsFunc(domain, isNoLetter) {
-		return domain, nil
-	}
-	bare, what := s, ""
-	if _, rest, ok := strings.Cut(bare, "://"); ok {
-		bare, what = rest, "a URL"
-	}
-	if i := strings.IndexAny(bare, "/?#"); i >= 0 {
-		bare, what = bare[:i], "a URL"
-	}
-	if i := strings.LastIndexByte(bare, '@'); i >= 0 {
-		bare = bare[i+1:]
-		if what == "" {
-			what = "an e-mail address"
-		}
-	}
-	if host, port, ok := strings.Cut(bare, ":"); ok && strings.Trim(port, "0123456789") == "" {
-		bare = host
-		if what == "" {
-			what = "a name with a port"
-		}
-	}
-	if strings.HasPrefix(bare, "*.") {
-		bare = bare[2:]
-		if what == "" {
-			what = "a wildcard"
-		}
-	}
-	switch domain, err := dns.ToASCII(bare); {
-	case notAddress == nil:
-		return "", errors.New("an IP address; name the domain that it sends for")
-	case what != "" && err == nil && !strings.ContainsFunc(domain, isNoLetter):
-		return "", fmt.Errorf("%s; name its domain: %s", what, domain)
-	}
-	return "", errors.New("no domain; write it as example.com")
-}
-
-// isNoLetter tells what does not stand in the name of a domain that has mail.
-func isNoLetter(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/gatepost-mail/gatepost/dns"
 )
 
 func TestANameIsMentionedOnlyAsAWhole(t *testing.T) {
@@ -79,19 +76,4 @@ func TestAReportIsThereWholeOrNotAtAll(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("%d files are left, %v", len(left), err)
 	}
-}
-
-func FuzzAnAuditedDomainIsCanonicalOrRefused(f *testing.F) {
-	for _, s := range []string{"example.com", "Bücher.example.", "a@b@c", "https://[2001:db8::1]:25/", "*.*.example", "://@:/", ""} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		domain, err := auditedDomain(s)
-		if err != nil {
-			return
-		}
-		if again, err := dns.ToASCII(domain); err != nil || again != domain || strings.ContainsAny(domain, " @/:*") {
-			t.Errorf("%q is %q, %v", s, domain, err)
-		}
-	})
 }

@@ -99,3 +99,8 @@ func (z *zoneAlone) said(file string) error {
 	return fmt.Errorf("%s has nothing of %s, which findings are about: what is not in it does not exist; have the network asked with --resolver HOST:PORT",
 		file, names)
 }
+
+// isNoLetter tells what does not stand in the name of a domain that has mail.
+func isNoLetter(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+}

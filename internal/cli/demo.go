@@ -14,29 +14,33 @@ import (
 )
 
 const demoHelp = `Make a store with a quarter of a made-up company's mail in it, a configuration
-and the DNS that goes with them, and print commands that show what Gatepost makes
-of it: what is the company's own and fails, who passes its mail on, a wave of
-abuse, a supplier whom the gate blocks. Nothing is asked of the network, and
-nothing is sent.
+and the DNS that goes with them, and open the dashboard on it: what is the
+company's own and fails, who passes its mail on, a wave of abuse, a supplier
+whom the gate blocks. Commands that show the same are printed. Nothing is asked
+of the network, and nothing is sent.
 
 It is in a temporary folder, and deleted when the command is interrupted; --keep
-leaves it there, and so does --dir, which names the folder.
+leaves it there. With --dir, which names the folder, it is made and left, and
+the dashboard is opened only with --serve.
 
 Exit status: 0 made; 2 it could not be done.`
 
 // demoFlags are the flags of demo.
 type demoFlags struct {
-	dir  string
-	keep bool
-	end  string
-	seed uint64
+	dir    string
+	keep   bool
+	serve  bool
+	listen string
+	noOpen bool
+	end    string
+	seed   uint64
 }
 
 func demoCommand() *cobra.Command {
 	var o demoFlags
 	cmd := &cobra.Command{
-		Use:     "demo [--dir DIR | --keep]",
-		Short:   "Make up a company's mail, to look at",
+		Use:     "demo [--listen ADDRESS] [--keep | --dir DIR]",
+		Short:   "Show the dashboard on a made-up company's mail",
 		Long:    demoHelp,
 		Example: "  gatepost demo\n  gatepost demo --dir demo --end 2026-11-29",
 		Args:    noArguments,
@@ -44,6 +48,9 @@ func demoCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.dir, "dir", "", "make it in this `DIR`, which is empty or not there yet, and leave it")
+	f.BoolVar(&o.serve, "serve", false, "with --dir: open the dashboard on it")
+	f.StringVar(&o.listen, "listen", "", "show the dashboard at this `ADDRESS` (default 127.0.0.1:8080, or a free port)")
+	f.BoolVar(&o.noOpen, "no-open", false, "do not open a browser")
 	f.BoolVar(&o.keep, "keep", false, "leave the temporary folder")
 	f.StringVar(&o.end, "end", "", "the last `DAY` of the mail (default yesterday)")
 	f.Uint64Var(&o.seed, "seed", 1, "another `NUMBER` makes other figures")
@@ -58,6 +65,10 @@ func runDemo(cmd *cobra.Command, o *demoFlags) error {
 			return usageError(cmd, "--end %q: not a day; write it as 2026-11-29", o.end)
 		}
 	}
+	if o.serve && o.dir == "" {
+		return usageError(cmd, "--serve: name a folder with --dir, or leave both out")
+	}
+	o.serve = o.serve || o.dir == ""
 	dir, temporary, err := o.folder(cmd)
 	if err != nil {
 		return err
@@ -71,11 +82,21 @@ func runDemo(cmd *cobra.Command, o *demoFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := o.print(cmd, dir, d, temporary); err != nil || !temporary {
+	if !o.serve {
+		return o.print(cmd, dir, d, "")
+	}
+	shown, err := openDemo(ctx, d, o.listen, cmd.ErrOrStderr())
+	if err != nil {
 		return err
 	}
-	<-ctx.Done()
-	return nil
+	defer shown.close()
+	if err := o.print(cmd, dir, d, shown.link); err != nil {
+		return err
+	}
+	if !o.noOpen && terminal(cmd.OutOrStdout()) != nil && !commonFlags(cmd).JSON {
+		browse(shown.link)
+	}
+	return shown.serve(ctx)
 }
 
 // folder is where it is made, and whether it is deleted at the end.
@@ -100,13 +121,15 @@ func (o *demoFlags) folder(cmd *cobra.Command) (dir string, temporary bool, err 
 
 // A made demo is what --json prints.
 type made struct {
-	Config   string    `json:"config"`
-	Store    string    `json:"store"`
-	Zone     string    `json:"zone"`
-	Now      time.Time `json:"now"` // the moment to look at it from
-	Reports  int       `json:"reports"`
-	Messages int       `json:"messages"`
-	Commands []tried   `json:"commands"`
+	Link      string    `json:"link"` // opens the dashboard, signed in; empty where it is not served
+	Config    string    `json:"config"`
+	Store     string    `json:"store"`
+	Zone      string    `json:"zone"`
+	Now       time.Time `json:"now"` // the moment to look at it from
+	Reports   int       `json:"reports"`
+	Messages  int       `json:"messages"`
+	Reference string    `json:"reference"` // of a message that was refused
+	Commands  []tried   `json:"commands"`
 }
 
 // A tried is a command that shows something of the demo.
@@ -138,16 +161,21 @@ func tries(d *demo.Demo, present bool) []tried {
 	}
 }
 
-func (o *demoFlags) print(cmd *cobra.Command, dir string, d *demo.Demo, temporary bool) error {
+func (o *demoFlags) print(cmd *cobra.Command, dir string, d *demo.Demo, link string) error {
 	all := tries(d, o.end == "" && commonFlags(cmd).At.IsZero())
 	for i := range all {
 		all[i].Command = "gatepost " + all[i].Command
 	}
 	c := commonFlags(cmd)
 	if c.JSON {
-		return printJSON(cmd.OutOrStdout(), made{d.Config, d.Store, d.Zone, d.Now, d.Reports, d.Messages, all})
+		return printJSON(cmd.OutOrStdout(), made{link, d.Config, d.Store, d.Zone, d.Now, d.Reports, d.Messages, d.Reference, all})
 	}
 	s := newScreen(cmd.OutOrStdout(), c.NoColor)
+	if link != "" {
+		for _, line := range whereToLook(link) {
+			s.line(line)
+		}
+	}
 	last := insight.DayOf(d.Now).AddDate(0, 0, -1)
 	first := last.AddDate(0, 0, 1-demo.Days)
 	s.line(fmt.Sprintf("%s to %s of a made-up company, in %s:", first.Format(time.DateOnly), last.Format(time.DateOnly), printable(dir)))
@@ -158,7 +186,12 @@ func (o *demoFlags) print(cmd *cobra.Command, dir string, d *demo.Demo, temporar
 		s.line("  " + s.paint(dim, "# "+t.About))
 		s.line("  " + t.Command)
 	}
-	if temporary {
+	switch {
+	case link == "":
+	case o.keep || o.dir != "":
+		s.line("")
+		s.line("Ctrl-C ends it, and leaves the folder.")
+	default:
 		s.line("")
 		s.line("All of it is deleted when this ends: press Ctrl-C. --keep leaves it.")
 	}

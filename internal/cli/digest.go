@@ -77,8 +77,8 @@ func letterPeriod(c *digest.Config, text string, now time.Time) (string, error) 
 	return text, nil
 }
 
-const digestPreviewHelp = `Print the letter of a period as it would be sent. Nothing is sent, and nothing is
-noted.
+const digestPreviewHelp = `Print the letter of a period as it would be sent. Nothing is sent, and nothing
+is noted.
 
 NAME is that of a [[digest]] of the configuration, and may be left out if there
 is only one. With --domain no digest needs to be configured. The period is a day
@@ -209,8 +209,8 @@ A letter that is sending for more than ten minutes is one of which nobody knows:
 the program ended while it was sent. See whether it arrived, or have it sent
 again: gatepost digest send NAME --period P --again.
 
-Exit status: 0 listed; 1 there is one of which nobody knows, or that was refused;
-2 it could not be done.`
+Exit status: 0 listed; 1 there is one of which nobody knows, or that was
+refused; 2 it could not be done.`
 
 func digestListCommand() *cobra.Command {
 	var o storeFlags

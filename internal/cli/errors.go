@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/gatepost-mail/gatepost/internal/examine"
 	"github.com/gatepost-mail/gatepost/internal/nearest"
 	"github.com/gatepost-mail/gatepost/message"
 )
@@ -19,7 +20,12 @@ import (
 func describe(err error) string {
 	var path *fs.PathError
 	var beyond *message.LimitError
+	var client *examine.ClientError
 	switch {
+	case errors.As(err, &client) && client.Path:
+		return err.Error() + "; give --mail-from"
+	case errors.As(err, &client):
+		return err.Error() + "; give --ip, --helo and --mail-from"
 	case errors.As(err, &beyond):
 		return err.Error() + "; no mail server takes such a message, so shorten its header"
 	case errors.Is(err, message.ErrNoHeader):

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/gatepost-mail/gatepost/internal/when"
 )
 
 // common are the flags that every command has.
@@ -107,31 +109,12 @@ func (v *timeValue) String() string {
 type durationValue struct{ time.Duration }
 
 func (v *durationValue) Set(s string) error {
-	d, err := parseDuration(s)
+	d, err := when.Duration(s)
 	if err != nil {
 		return err
 	}
 	v.Duration = d
 	return nil
-}
-
-func parseDuration(s string) (time.Duration, error) {
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		number, unit := s, time.Second
-		if n, ok := strings.CutSuffix(s, "d"); ok {
-			number, unit = n, 24*time.Hour
-		}
-		n, err := strconv.ParseUint(number, 10, 32)
-		if err != nil || n > uint64((1<<63-1)/unit) {
-			return 0, errors.New("not a duration; write it as 30s, 5m, 36h or 7d")
-		}
-		d = time.Duration(n) * unit
-	}
-	if d <= 0 {
-		return 0, errors.New("a duration is more than nothing")
-	}
-	return d, nil
 }
 
 func (v *durationValue) Type() string { return "DURATION" }

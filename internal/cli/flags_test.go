@@ -21,19 +21,6 @@ func TestTimeIsRFC3339OrUnixSeconds(t *testing.T) {
 	}
 }
 
-func TestDurationHasDays(t *testing.T) {
-	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "7d": 7 * 24 * time.Hour, "90": 90 * time.Second, "1h30m": 90 * time.Minute} {
-		if got, err := parseDuration(text); err != nil || got != want {
-			t.Errorf("%s: %v, %v; want %v", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "0", "-5s", "d", "1w", "4294967295d", "99999999999999999999"} {
-		if got, err := parseDuration(text); err == nil {
-			t.Errorf("%q: %v, want an error", text, got)
-		}
-	}
-}
-
 func TestResolverPortIs53WhereNoneIsGiven(t *testing.T) {
 	for text, want := range map[string]string{
 		"192.0.2.53":          "192.0.2.53:53",

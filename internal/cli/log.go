@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/signal"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/nearest"
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/when"
 )
 
 const logHelp = `Show the last decisions of the gate, a line a message: when (UTC), the verdict,
@@ -128,28 +128,13 @@ func (o *logFlags) filter(cmd *cobra.Command) (store.DecisionFilter, error) {
 		f.Domain = domain
 	}
 	if o.since != "" {
-		since, err := parseSince(o.since, present(cmd))
+		since, err := when.Since(o.since, present(cmd))
 		if err != nil {
 			return f, usageError(cmd, "--since %q: %v", o.since, err)
 		}
 		f.Since = since
 	}
 	return f, nil
-}
-
-// parseSince reads the first moment of something.
-func parseSince(s string, now time.Time) (time.Time, error) {
-	if day, err := time.Parse(time.DateOnly, s); err == nil {
-		return day, nil
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t.UTC(), nil
-	}
-	d, err := parseDuration(s)
-	if err != nil {
-		return time.Time{}, errors.New("not a time; write it as 1h, 7d, 2026-11-01 or 2026-11-01T12:00:00Z")
-	}
-	return now.Add(-d), nil
 }
 
 const (

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/story"
 )
 
 // A logPrinter writes decisions.
@@ -107,7 +107,7 @@ func (s screen) logLine(d *store.Decision) {
 
 // shownVerdict has parentheses where something else was done.
 func shownVerdict(d *store.Decision) string {
-	if d.Done != "" && d.Done != d.Verdict {
+	if !story.Carried(d) {
 		return "(" + printable(d.Verdict) + ")"
 	}
 	return printable(d.Verdict)
@@ -120,53 +120,9 @@ func (s screen) decision(d *store.Decision) {
 		title = d.Reference
 	}
 	s.line(s.paint(bold, printable(title)))
-	s.fact("time", d.Time.UTC().Format("2006-01-02 15:04:05")+" UTC")
-	s.fact("queue id", d.QueueID)
-	s.fact("Message-ID", d.MessageID)
-	if d.ClientIP.IsValid() {
-		s.fact("client", d.ClientIP.String())
-	}
-	s.fact("HELO", d.Helo)
-	s.fact("MAIL FROM", "<"+d.MailFrom+">")
-	recipients := strings.Join(d.Recipients, ", ")
-	if d.MoreRecipients > 0 {
-		recipients += fmt.Sprintf(" and %d more", d.MoreRecipients)
-	}
-	s.fact("RCPT TO", recipients)
-	s.fact("author", d.AuthorDomain)
-	for _, r := range d.SPF {
-		s.fact("spf "+printable(r.Identity), r.Result+", "+r.Domain)
-	}
-	for _, r := range d.DKIM {
-		s.fact("dkim", r.Result+", "+r.SDID+", selector "+r.Selector)
-	}
-	s.fact("arc", d.ARC)
-	dmarc := d.DMARC
-	if d.Policy != "" {
-		dmarc += ", p=" + d.Policy + " of " + d.PolicyDomain
-	}
-	s.fact("dmarc", dmarc)
-	s.decisionVerdict(d)
-}
-
-func (s screen) decisionVerdict(d *store.Decision) {
-	verdict := d.Verdict
-	if d.Rule != "" {
-		verdict += " by the rule " + d.Rule
-	}
-	s.fact("verdict", verdict)
-	if d.Done != "" && d.Done != d.Verdict {
-		done := d.Done
-		if d.Mode == "monitor" {
-			done += ", since the mode is monitor"
+	for _, chapter := range story.Tell(d) {
+		for _, f := range chapter.Facts {
+			s.fact(printable(f.Label), f.Text)
 		}
-		s.fact("done", done)
-	}
-	s.fact("reason", d.Reason)
-	if d.Exception != 0 {
-		s.fact("exception", fmt.Sprint(d.Exception))
-	}
-	for _, w := range d.Watched {
-		s.fact("watched", fmt.Sprintf("the rule %s would %s", w.Rule, w.Action))
 	}
 }

@@ -37,7 +37,7 @@ func noticeCommand() *cobra.Command {
 		Args:    noSuchCommand,
 		RunE:    needCommand,
 	}
-	cmd.AddCommand(noticeDraftCommand(), noticeListCommand(), noticeShowCommand(), noticeApproveCommand(), noticeDeclineCommand(),
+	cmd.AddCommand(noticeDraftCommand(), noticeListCommand(), noticeShowCommand(), noticeApproveCommand(), noticeDeclineCommand(), noticeCloseCommand(),
 		noticeSendCommand(), noticeSuppressCommand(), noticeBounceCommand(), noticeFiguresCommand())
 	return cmd
 }

@@ -64,6 +64,31 @@ func noticeDeclineCommand() *cobra.Command {
 	return cmd
 }
 
+const noticeCloseHelp = `Close cases whose letters were sent: nobody looks any more whether they are
+mended. They count as closed without being mended.
+
+Exit status: 0 done; 1 a case is in another state; 2 it could not be done.`
+
+func noticeCloseCommand() *cobra.Command {
+	var o storeFlags
+	cmd := &cobra.Command{
+		Use:     "close ID... [--reason WHY]",
+		Short:   "Look no more whether it is mended",
+		Long:    noticeCloseHelp,
+		Example: "  gatepost notice close 3 --reason \"they gave the domain up\"",
+		Args:    arguments(1, 1000, "ID"),
+	}
+	author := cmd.Flags().String("author", "", "who closes (default your login `NAME`)")
+	reason := cmd.Flags().String("reason", "", "`WHY`, for whoever reads it later")
+	o.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return changeCases(cmd, &o, args, *author, func(ctx context.Context, office *notice.Office, id int64, by string) (store.Notice, error) {
+			return office.Close(ctx, id, by, *reason, present(cmd))
+		})
+	}
+	return cmd
+}
+
 // changeCases gives cases another state. It takes a store and no mail server.
 func changeCases(cmd *cobra.Command, o *storeFlags, args []string, author string,
 	change func(ctx context.Context, office *notice.Office, id int64, by string) (store.Notice, error)) error {
@@ -217,10 +242,10 @@ func printSuppressions(cmd *cobra.Command, s store.Store) error {
 }
 
 const noticeBounceHelp = `Read messages that came back to the return address of letters, and obey them: a
-bounce (RFC 3464), a complaint (RFC 5965), or whatever somebody wrote who wants no
-more. The gate does so with what comes in among the reports; this is for a mail
-server that hands messages to a command. Without the token of a letter that we
-sent, a message is none of these.
+bounce (RFC 3464), a complaint (RFC 5965), or whatever somebody wrote who wants
+no more. The gate does so with what comes in among the reports; this is for a
+mail server that hands messages to a command. Without the token of a letter
+that we sent, a message is none of these.
 
 Exit status: 0 read, of whatever kind; 1 one is no answer to a letter of ours; 2
 it could not be done.`

@@ -13,6 +13,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/nearest"
 	"github.com/gatepost-mail/gatepost/internal/notice"
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/when"
 )
 
 const noticeListHelp = `List cases, the latest first: which domain, since when, and what came of it.
@@ -109,8 +110,8 @@ func (s screen) notice(n *store.Notice) {
 	}
 }
 
-const noticeShowHelp = `Show a case: what it is about, whom the letter goes to, what became of it, and the
-letter itself.
+const noticeShowHelp = `Show a case: what it is about, whom the letter goes to, what became of it, and
+the letter itself.
 
 Exit status: 0 shown; 2 it could not be done.`
 
@@ -200,7 +201,7 @@ func noticeFiguresCommand() *cobra.Command {
 	since := cmd.Flags().String("since", "3650d", "cases that were opened from this `TIME` on: a duration back, a date or a time")
 	o.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		from, err := parseSince(*since, present(cmd))
+		from, err := when.Since(*since, present(cmd))
 		if err != nil {
 			return usageError(cmd, "--since %q: %v", *since, err)
 		}

@@ -104,11 +104,14 @@ func (t *policyTest) caseEvaluation(file string, c *policy.Case) (*verify.Evalua
 		o.Resolver = zone
 	}
 	job := *t.job
-	job.client = c.Given.Client
-	job.given.helo, job.given.mailFrom = true, true
+	job.query.Client = c.Given.Client
+	job.query.Given.Helo, job.query.Given.MailFrom = true, true
 	path := from(c.Message)
 	r := job.message(t.cmd.Context(), verify.New(o), input{name: path, open: func() (io.ReadCloser, error) { return os.Open(path) }})
-	return r.evaluation, r.err
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.Evaluation, nil
 }
 
 func readZone(path string) (dns.Resolver, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatepost-mail/gatepost/internal/examine"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
@@ -164,7 +165,9 @@ func lookInto(in input, yield func(testSubject) bool) bool {
 func (t *policyTest) one(ctx context.Context, v *verify.Verifier, s testSubject) *tested {
 	if s.evaluation == nil {
 		o := t.job.message(ctx, v, s.input)
-		s.evaluation, s.err = o.evaluation, o.err
+		if s.err = o.err; o.err == nil {
+			s.evaluation = o.Evaluation
+		}
 	}
 	r := &tested{File: s.name, err: s.err}
 	if s.err == nil {
@@ -194,7 +197,7 @@ func (t *policyTest) print(r *tested) {
 		return
 	}
 	t.out.line(t.out.paint(bold, printable(display(r.File))))
-	t.out.verdictRow(r.Verdict)
+	t.out.result(examine.VerdictRow(r.Verdict))
 	t.out.watched(r.Verdict)
 	t.out.policySteps(r.Steps)
 }

@@ -52,7 +52,7 @@ var exportFormats = []string{"jsonl", "csv", "parquet"}
 func reportsExportCommand() *cobra.Command {
 	var o exportFlags
 	cmd := &cobra.Command{
-		Use:   "export --format jsonl|csv|parquet [--output FILE] [--domain D]",
+		Use:   "export --format jsonl|csv|parquet [--output FILE]",
 		Short: "Write reports as JSON lines, CSV or Parquet",
 		Long:  reportsExportHelp,
 		Example: `  gatepost reports export --format parquet --output reports.parquet

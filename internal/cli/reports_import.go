@@ -25,9 +25,9 @@ for. Each message of an mbox counts as a file.
 
 A line is printed for each file: new; known, when the store has the report;
 conflict, when it has another one of this reporter, id and period, with other
-contents: both are kept; refused, with the reason. What is refused is kept whole,
-to be read again by a newer version. --quiet prints what is refused or in
-conflict, and the sum.
+contents: both are kept; refused, with the reason. What is refused is kept
+whole, to be read again by a newer version. --quiet prints what is refused or
+in conflict, and the sum.
 
 What was printed is committed. The same files may be imported again, after an
 interruption as well: nothing is counted twice.

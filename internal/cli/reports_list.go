@@ -16,6 +16,7 @@ import (
 	"github.com/gatepost-mail/gatepost/dns"
 	"github.com/gatepost-mail/gatepost/internal/nearest"
 	"github.com/gatepost-mail/gatepost/internal/store"
+	"github.com/gatepost-mail/gatepost/internal/when"
 )
 
 const reportsListHelp = `List the reports in the store, the latest day first: the number by which
@@ -64,12 +65,12 @@ func (o *reportSelection) filter(cmd *cobra.Command) (f store.ReportFilter, err 
 		}
 	}
 	if o.since != "" {
-		if f.From, err = parseSince(o.since, present(cmd)); err != nil {
+		if f.From, err = when.Since(o.since, present(cmd)); err != nil {
 			return f, usageError(cmd, "--since %q: %v", o.since, err)
 		}
 	}
 	if o.until != "" {
-		if f.To, err = parseSince(o.until, present(cmd)); err != nil {
+		if f.To, err = when.Since(o.until, present(cmd)); err != nil {
 			return f, usageError(cmd, "--until %q: %v", o.until, err)
 		}
 	}

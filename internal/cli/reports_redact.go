@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/when"
 )
 
 const reportsRedactHelp = `Take from failure reports all that may tell of a person: addresses, the subject,
@@ -56,7 +57,7 @@ func runReportsRedact(cmd *cobra.Command, o *redactFlags) error {
 		}
 	}
 	if o.before != "" {
-		if before, err = parseSince(o.before, present(cmd)); err != nil {
+		if before, err = when.Since(o.before, present(cmd)); err != nil {
 			return usageError(cmd, "--before %q: %v", o.before, err)
 		}
 	}

@@ -14,13 +14,13 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
-const reportsReparseHelp = `Read again what arrived, with this version: all that the store still has byte for
-byte, what was refused (--refused), or what the hashes name. What a report
+const reportsReparseHelp = `Read again what arrived, with this version: all that the store still has byte
+for byte, what was refused (--refused), or what the hashes name. What a report
 counted is taken back, and what it counts now is put in its place, in one step.
 
-Where this version reads fewer reports from something than are in the store, they
-stay as they are, with a line that says so: nothing gets lost by an upgrade.
---force takes this version's word, and removes what it does not read.
+Where this version reads fewer reports from something than are in the store,
+they stay as they are, with a line that says so: nothing gets lost by an
+upgrade. --force takes this version's word, and removes what it does not read.
 
 Figures of reports whose records are deleted by age stay as they are, and so do
 failure reports that were redacted.

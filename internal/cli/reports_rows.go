@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/show"
 	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/report/failure"
 	"github.com/gatepost-mail/gatepost/report/tlsrpt"
@@ -66,14 +67,8 @@ type cell string
 // own is one that cannot be what a stranger wrote.
 func own(v any) cell { return cell(fmt.Sprint(v)) }
 
-// foreign is one that can. Spreadsheets take what begins so for a formula, which may send what is in the table to anybody.
-func foreign(text string) cell {
-	text = printable(strings.TrimSpace(text))
-	if text != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(text)[0]) {
-		text = "'" + text
-	}
-	return cell(text)
-}
+// foreign is one that can.
+func foreign(text string) cell { return cell(show.Cell(text)) }
 
 func timeCell(t *time.Time) cell {
 	if t == nil {

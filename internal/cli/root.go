@@ -59,8 +59,8 @@ func rootCommand() *cobra.Command {
 	addGroup(root, "Reports that come back:", reportsCommand(), sourcesCommand(), sendersCommand(), digestCommand(), simulateCommand(),
 		readinessCommand())
 	addGroup(root, "The gate:", serveCommand(), statusCommand(), reloadCommand(), configCommand(), postfixCommand(), importCommand(),
-		storeCommand())
-	addGroup(root, "More:", demoCommand(), versionCommand())
+		storeCommand(), usersCommand())
+	addGroup(root, "More:", demoCommand(), apiCommand(), versionCommand())
 	root.AddCommand(manualCommand(root))
 	root.SetHelpCommand(helpCommand(root))
 	completeShells(root)

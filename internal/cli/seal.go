@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/arc"
 	"github.com/gatepost-mail/gatepost/dkim"
+	"github.com/gatepost-mail/gatepost/internal/examine"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 	"github.com/gatepost-mail/gatepost/message"
 )
@@ -95,7 +96,7 @@ func runSeal(cmd *cobra.Command, args []string, o *sealFlags) error {
 
 // seal reads a message to its end, and verifies its chain, and all else if nobody has, on the way.
 func (j *verifyJob) seal(cmd *cobra.Command, r io.Reader, sealer arc.Sealer) (fields []message.Field, ending string, err error) {
-	m, err := readMessage(r, message.Limits{})
+	m, err := examine.Read(r, message.Limits{})
 	if err != nil {
 		return nil, "", err
 	}
@@ -112,7 +113,7 @@ func (j *verifyJob) seal(cmd *cobra.Command, r io.Reader, sealer arc.Sealer) (fi
 	writers := []io.Writer{body}
 	var session *verify.Session
 	if results == "" {
-		client, err := j.clientFor(m.Header, &outcome{})
+		client, _, err := j.query.ClientOf(m.Header)
 		if err != nil {
 			return nil, "", err
 		}

@@ -16,6 +16,9 @@ every message. It verifies SPF, DKIM, ARC and DMARC, adds what it found, and
 refuses what its policy does not let in, with a reason that helps the sender.
 
 Without a file it listens on 127.0.0.1:8891 and enforces the policy "strict".
+Its dashboard is at http://127.0.0.1:8080; the log has a link for the first
+user.
+
 SIGHUP reads the file again; one that is in error changes nothing. SIGTERM lets
 the messages that are under way come to their end, for 30 seconds at most.
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatepost-mail/gatepost/dkim"
+	"github.com/gatepost-mail/gatepost/internal/examine"
 	"github.com/gatepost-mail/gatepost/message"
 )
 
@@ -85,7 +86,7 @@ func runSign(cmd *cobra.Command, args []string, o *signFlags) error {
 
 // signMessage reads a message to its end and signs it.
 func signMessage(r io.Reader, signers []dkim.Signer) (fields []message.Field, ending string, err error) {
-	m, err := readMessage(r, message.Limits{})
+	m, err := examine.Read(r, message.Limits{})
 	if err != nil {
 		return nil, "", err
 	}

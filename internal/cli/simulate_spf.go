@@ -87,6 +87,7 @@ func (s screen) wouldSPF(a *whatif.SPF, all bool) {
 	if a.Small > 0 {
 		s.tally("small", a.Small, "are from sources that were too many to look at")
 	}
+	s.known("look-ups", lookups(&a.Lookups))
 	s.known("evidence", printable(a.Confidence.Text))
 	if len(a.Changes) > 0 {
 		s.line("")
@@ -99,6 +100,18 @@ func (s screen) wouldSPF(a *whatif.SPF, all bool) {
 		s.changed(&a.Changes[i])
 	}
 	s.notes(a.Notes)
+}
+
+// lookups writes what a record costs those who evaluate it.
+func lookups(l *whatif.SPFLookups) string {
+	text := fmt.Sprintf("%d of %d that are allowed; %d as it is", l.Then, l.Most, l.Now)
+	if l.Partly {
+		text = "at least " + text
+	}
+	if l.Then > l.Most {
+		text += ": receivers may take that for an error"
+	}
+	return text
 }
 
 func (s screen) changed(c *whatif.SPFSource) {

@@ -137,14 +137,12 @@ func (o *sourcesFlags) asker(cmd *cobra.Command, s store.Store) (*insight.Asker,
 	return letters.Asker(letters.Options{Config: file, Store: s, DNS: patient{resolver, c.Timeout}})
 }
 
-var classes = []senders.Kind{senders.Misconfigured, senders.Passing, senders.Forwarded, senders.Unclear, senders.Abuse}
-
 func checkClass(cmd *cobra.Command, what, class string, empty bool) error {
 	if class == "" && empty {
 		return nil
 	}
 	var words []string
-	for _, k := range classes {
+	for _, k := range insight.Classes {
 		if string(k) == class {
 			return nil
 		}
@@ -181,7 +179,7 @@ func (s screen) domainSources(d *insight.Domain, p insight.Period, all bool) {
 		senders.Misconfigured: "Yours, to be mended", senders.Passing: "Yours, and well", senders.Forwarded: "Forwarders",
 		senders.Unclear: "Unknown", senders.Abuse: "Likely abuse",
 	}
-	for _, kind := range classes {
+	for _, kind := range insight.Classes {
 		groups := ofClass(d.Groups, kind)
 		if len(groups) == 0 {
 			continue

@@ -3,13 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/insight"
+	"github.com/gatepost-mail/gatepost/internal/senders"
 	"github.com/gatepost-mail/gatepost/internal/store"
 )
 
@@ -50,8 +49,7 @@ func runSourcesMark(cmd *cobra.Command, args []string, o *markFlags) error {
 	if err := require(cmd, "reason"); err != nil {
 		return err
 	}
-	domain, source, err := markOf(cmd, args[0], args[1])
-	if err != nil {
+	if _, _, err := markOf(cmd, args[0], args[1]); err != nil {
 		return err
 	}
 	if err := checkClass(cmd, "", args[2], false); err != nil {
@@ -67,19 +65,20 @@ func runSourcesMark(cmd *cobra.Command, args []string, o *markFlags) error {
 		return err
 	}
 	defer s.Close()
-	m := store.SourceMark{Domain: domain, Source: source, Class: args[2], Reason: o.reason, Author: o.author, At: present(cmd).UTC().Truncate(time.Microsecond)}
+	word := insight.Word{Domain: args[0], Source: args[1], Class: senders.Kind(args[2]), Reason: o.reason, Author: o.author}
+	m, err := word.Mark(present(cmd))
+	if err != nil {
+		return err
+	}
 	if err := s.SetMark(cmd.Context(), m); err != nil {
 		return err
 	}
 	if commonFlags(cmd).JSON {
 		return printJSON(cmd.OutOrStdout(), marked(m))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s is %s to %s from now on\n", printable(source), args[2], allDomains(domain))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s is %s to %s from now on\n", printable(m.Source), m.Class, allDomains(m.Domain))
 	return nil
 }
-
-// everyDomain stands for all on the command line.
-const everyDomain = "*"
 
 func allDomains(domain string) string {
 	if domain == "" {
@@ -90,23 +89,11 @@ func allDomains(domain string) string {
 
 // markOf reads a domain and a source as the store has them.
 func markOf(cmd *cobra.Command, name, source string) (string, string, error) {
-	domain := ""
-	if name != everyDomain {
-		var err error
-		if domain, err = dns.ToASCII(name); err != nil {
-			return "", "", usageError(cmd, "%q is no domain", name)
-		}
+	domain, source, err := insight.ParseMark(name, source)
+	if err != nil {
+		return "", "", usageError(cmd, "%v", err)
 	}
-	if ip, err := netip.ParseAddr(source); err == nil {
-		return domain, ip.Unmap().WithZone("").String(), nil
-	}
-	if p, err := netip.ParsePrefix(source); err == nil {
-		return domain, p.Masked().String(), nil
-	}
-	if strings.ContainsAny(source, "/: ") {
-		return "", "", usageError(cmd, "%q is no address, network or service", source)
-	}
-	return domain, strings.ToLower(source), nil
+	return domain, source, nil
 }
 
 func sourcesUnmarkCommand() *cobra.Command {

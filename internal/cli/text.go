@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/gatepost-mail/gatepost/internal/show"
 )
@@ -13,11 +12,6 @@ func printable(s string) string            { return show.Printable(s) }
 func clip(s string, n int) string          { return show.Clip(s, n) }
 func elide(s string, n int) string         { return show.Elide(s, n) }
 func wrap(text string, width int) []string { return show.Wrap(text, width) }
-
-// unfold makes one line of a header field's value (RFC 5322 2.2.3).
-func unfold(s string) string {
-	return strings.TrimSpace(strings.NewReplacer("\r\n\t", " ", "\r\n ", " ", "\r\n", " ").Replace(s))
-}
 
 // plural is "1 message", "2 messages".
 func plural(n int, what string) string {

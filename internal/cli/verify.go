@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/examine"
 	"github.com/gatepost-mail/gatepost/internal/policy"
 	"github.com/gatepost-mail/gatepost/internal/verify"
 )
@@ -53,9 +54,7 @@ func (c *clientFlags) addSealers(f *pflag.FlagSet) {
 // A verifyJob is what holds for every message of a run.
 type verifyJob struct {
 	options    verify.Options
-	client     verify.Client
-	received   bool
-	given      struct{ helo, mailFrom bool } // by flags, which go before the Received field
+	query      examine.Query // what flags give goes before the Received field
 	policy     *policy.Policy
 	authservID string
 }
@@ -102,8 +101,9 @@ func newVerifyJob(cmd *cobra.Command, client *clientFlags, authservID string) (*
 	}
 	job := &verifyJob{
 		authservID: cmp.Or(authservID, hostName()),
-		client:     verify.Client{IP: client.ip.Addr, Helo: client.helo, MailFrom: client.mailFrom},
-		received:   client.received,
+		query: examine.Query{
+			Client: verify.Client{IP: client.ip.Addr, Helo: client.helo, MailFrom: client.mailFrom}, Received: client.received,
+		},
 	}
 	if strings.ContainsFunc(job.authservID, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return nil, usageError(cmd, "--authserv-id %q: not a name; write it as mx.example.org", authservID)
@@ -116,8 +116,8 @@ func newVerifyJob(cmd *cobra.Command, client *clientFlags, authservID string) (*
 		}
 		job.options.Sealers = append(job.options.Sealers, domain)
 	}
-	job.given.helo = cmd.Flags().Changed("helo")
-	job.given.mailFrom = cmd.Flags().Changed("mail-from")
+	job.query.Given.Helo = cmd.Flags().Changed("helo")
+	job.query.Given.MailFrom = cmd.Flags().Changed("mail-from")
 	return job, nil
 }
 

@@ -43,11 +43,11 @@ func (p *printer) print(o *outcome) {
 		p.counts = map[policy.Action]int{}
 	}
 	p.done++
-	p.counts[o.verdict.Action]++
+	p.counts[o.Verdict.Action]++
 	p.progress.show(p.done, p.counts[policy.Reject]+p.counts[policy.Quarantine])
-	results := oneLine(o.evaluation.AuthenticationResults(p.authservID))
+	results := oneLine(o.Evaluation.AuthenticationResults(p.authservID))
 	if p.json {
-		p.document(&document{o.name, o.evaluation, o.verdict, results})
+		p.document(&document{o.name, o.Evaluation, o.Verdict, results})
 		return
 	}
 	if p.done > 1 {

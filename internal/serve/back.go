@@ -7,15 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/control"
 	"github.com/gatepost-mail/gatepost/internal/intake"
-	"github.com/gatepost-mail/gatepost/internal/listen"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/signing"
-	"github.com/gatepost-mail/gatepost/internal/web"
+	"github.com/gatepost-mail/gatepost/internal/web/https"
 )
 
 // A back is what runs behind the gate as long as the program does. Where it is kept is fixed at the start.
@@ -31,6 +30,7 @@ type back struct {
 	leases   *leases          // nil where no other node is
 	store    string           // the address
 	hatch    hatch
+	https    atomic.Pointer[https.HTTPS] // nil where HTTPS is not spoken, or not yet
 
 	moving    sync.Mutex // from one reception to the next
 	mu        sync.Mutex
@@ -122,9 +122,7 @@ func (b *back) start(ctx context.Context, s *Server) {
 		b.hatch.handler.Store(b.reception.upload)
 	}
 	b.receive(s)
-	for _, a := range s.running.config.Web.Listen {
-		b.tasks.Go(func() { s.serveWeb(ctx, a) })
-	}
+	s.startWeb(ctx)
 }
 
 // receive begins to take reports in as the configuration says.
@@ -156,33 +154,6 @@ func (b *back) receiveAnew(s *Server, next *reception) {
 		old.stop(end)
 		b.receive(s)
 	})
-}
-
-// webPause is how long after a failure the metrics are tried to be shown again.
-const webPause = 10 * time.Second
-
-// serveWeb shows metrics and state. The mail does not depend on that: where the port is taken, it waits until it is free.
-func (s *Server) serveWeb(ctx context.Context, a config.Address) {
-	handler := web.Handler(web.Options{Metrics: s.back.metrics.Handler(), Reports: &s.back.hatch, Checks: s.checks(), Log: s.log()})
-	for told := false; ; {
-		ln, err := listen.On(a.Network, a.Address, 0o660)
-		if err == nil {
-			s.log().Info("listening", "web", ln.Addr().String())
-			err = web.Serve(ctx, ln, handler)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if !told {
-			s.log().Error("metrics and state are not shown; the mail does not suffer from it", "web.listen", a.String(), "error", err.Error())
-			told = true
-		}
-		select {
-		case <-time.After(webPause):
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // close ends everything, after what was decided is in the store or the context ended.

@@ -39,6 +39,7 @@ func openDesk(t *testing.T) *desk {
 	}
 	d.at(t, d.smtp, "")
 	d.start(t)
+	eventually(t, d.running, "the web is there", func() bool { return listens(d.web) })
 	return d
 }
 

@@ -81,7 +81,8 @@ func fixed(old, next *config.Config) []string {
 		{"idle_timeout", old.IdleTimeout, next.IdleTimeout},
 		{"state_dir", old.StateDir, next.StateDir},
 		{"store", old.Store, next.Store},
-		{"web", old.Web, next.Web},
+		{"web.listen", old.Web.Listen, next.Web.Listen},
+		{"web.tls", old.Web.TLS, next.Web.TLS},
 		{"signing.keys", old.KeyDir(), next.KeyDir()},
 	} {
 		if !reflect.DeepEqual(k.old, k.next) {

@@ -21,6 +21,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/listen"
 	"github.com/gatepost-mail/gatepost/internal/metrics"
 	"github.com/gatepost-mail/gatepost/internal/notify"
+	"github.com/gatepost-mail/gatepost/internal/web/https"
 )
 
 // Options say what to run.
@@ -52,8 +53,16 @@ type Server struct {
 
 // Check reads the configuration and says what is wrong with it. Nothing is started, and nothing is written.
 func Check(o Options) error {
-	_, err := load(o, nil)
-	return err
+	s, err := load(o, nil)
+	if err != nil {
+		return err
+	}
+	if c := s.config.Web.TLS; c.CertFile != "" {
+		if _, err := https.New(httpsOptions(s)); err != nil {
+			return o.at("web.tls.cert_file", fmt.Errorf("web.tls: %w", err))
+		}
+	}
+	return nil
 }
 
 // How long is waited at the end.

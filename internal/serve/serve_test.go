@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,32 +18,15 @@ import (
 	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/internal/control"
 	"github.com/gatepost-mail/gatepost/internal/signing"
+	"github.com/gatepost-mail/gatepost/internal/testlog"
 )
 
 // A running is a server under test.
 type running struct {
 	dir, config, milter string
-	log                 *buffer
+	log                 *testlog.Buffer
 	signals, stop       chan os.Signal
 	ended               chan error
-}
-
-// buffer is a log that may be read while it is written.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 const zone = `
@@ -54,7 +35,7 @@ example.com. 60 IN TXT "v=spf1 ip4:192.0.2.1 ~all"
 
 func prepare(t *testing.T, more string) *running {
 	t.Helper()
-	r := &running{dir: t.TempDir(), log: &buffer{}, signals: make(chan os.Signal, 1), stop: make(chan os.Signal, 1), ended: make(chan error, 1)}
+	r := &running{dir: t.TempDir(), log: &testlog.Buffer{}, signals: make(chan os.Signal, 1), stop: make(chan os.Signal, 1), ended: make(chan error, 1)}
 	r.config, r.milter = filepath.Join(r.dir, "gatepost.toml"), freePort(t)
 	if err := os.WriteFile(filepath.Join(r.dir, "zone"), []byte(zone), 0o600); err != nil {
 		t.Fatal(err)
@@ -193,7 +174,7 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 func TestStateDirectoryBelongsToOneGate(t *testing.T) {
 	r := prepare(t, "")
 	r.start(t)
-	other := &running{dir: r.dir, config: filepath.Join(r.dir, "other.toml"), milter: freePort(t), log: &buffer{}}
+	other := &running{dir: r.dir, config: filepath.Join(r.dir, "other.toml"), milter: freePort(t), log: &testlog.Buffer{}}
 	other.write(t, "")
 	err := Run(context.Background(), Options{Path: other.config, Log: other.log}, Signals{})
 	if err == nil || !strings.HasPrefix(err.Error(), "state_dir: ") || !strings.Contains(err.Error(), "another gatepost") {
@@ -212,7 +193,9 @@ func TestMailDoesNotDependOnThePortOfTheMetrics(t *testing.T) {
 	defer taken.Close()
 	r := prepare(t, fmt.Sprintf("[web]\nlisten = [%q]\n", taken.Addr()))
 	r.start(t)
-	eventually(t, r, "the complaint", func() bool { return strings.Contains(r.log.String(), "metrics and state are not shown") })
+	eventually(t, r, "the complaint", func() bool {
+		return strings.Contains(r.log.String(), "the dashboard and the metrics are not shown here")
+	})
 	if reply := r.deliver(t); reply == "" {
 		t.Error("the gate does not judge")
 	}

@@ -48,7 +48,23 @@ func (s *Server) checks() []web.Check {
 		{Name: "dns", Look: func(ctx context.Context) error { return web.DNS(s.state().dns).Look(ctx) }},
 		{Name: "keys", Look: func(context.Context) error { return s.back.keyTrouble(s.state().sdids) }},
 	}
-	return append(append(checks, s.back.memory.checks()...), s.back.reportChecks()...)
+	checks = append(append(checks, s.back.memory.checks()...), s.back.reportChecks()...)
+	if s.webSettings().TLS.Speaks() {
+		checks = append(checks, web.Check{Name: "https", Look: func(context.Context) error { return s.back.httpsTrouble() }})
+	}
+	return checks
+}
+
+// httpsTrouble says why browsers find no certificate, or soon will not.
+func (b *back) httpsTrouble() error {
+	secure := b.https.Load()
+	if secure == nil {
+		return web.Degraded("HTTPS cannot be spoken; the log says why")
+	}
+	if err := secure.Trouble(); err != nil {
+		return web.Degraded(fmt.Sprintf("the certificate of the dashboard: %v", err))
+	}
+	return nil
 }
 
 // keyTrouble names a domain whose mail leaves without a signature, and a key that signs, or should, and is not in DNS as it must be.

@@ -19,6 +19,7 @@ func families(t *testing.T) map[string][]string {
 	t.Helper()
 	m := metrics.New()
 	m.Message(metrics.Message{Verdict: "accept"})
+	m.Web("GET /domains", 200, time.Millisecond)
 	m.Attach(metrics.Sources{
 		Journal:    func() metrics.Journal { return metrics.Journal{} },
 		Exceptions: func() metrics.Exceptions { return metrics.Exceptions{} },
