@@ -1,11 +1,12 @@
-# make run    the gate: a milter on 127.0.0.1:8891, with no configuration
+# make run    the gate, a milter on 127.0.0.1:8891, and the dashboard on 127.0.0.1:8080, with no configuration
 # make test   every check and every test; as root it installs what they need
 #
 # The others: build, lint, cross, fuzz (FUZZTIME=1m a target), deb (dist/gatepost_VERSION_ARCH.deb); bench, bench-gate (against rspamd
 # and opendkim with opendmarc), bench-store (ten million rows in SQLite and in PostgreSQL: half an hour, and 6 GB of the directory for
 # temporary files), bench-check (ten thousand domains audited, and a hundred by checkdmarc too), soak (SOAK=1h of mixed mail), soak-store (an hour's mail with the store away, and an hour's flood of
 # made up names: four minutes, and 3 GB of the directory for temporary files), soak-reports (reports by every input while gatepost and its
-# databases are killed KILLS times, and a report of a million records: a quarter of an hour).
+# databases are killed KILLS times, and a report of a million records: a quarter of an hour), bench-web (the dashboard with ten million rows:
+# a quarter of an hour to make them), screenshots (pictures of every page, in dist/screenshots, and those of the tour).
 
 GO       ?= go
 FUZZTIME ?= 1m
@@ -19,7 +20,7 @@ UNRACED = $(sort $(shell $(GO) list -test -f '{{range .Deps}}{{if eq . "$(RACED)
 # Test programs need no tables for debuggers, which take a third of the time to link them.
 TESTFLAGS = -p 4 -ldflags=-w
 
-.PHONY: run build test lint cross bench bench-gate bench-store bench-check soak soak-store soak-reports fuzz deb
+.PHONY: run build test lint cross bench bench-gate bench-store bench-check soak soak-store soak-reports fuzz deb bench-web screenshots
 
 run:
 	$(GO) run ./cmd/gatepost serve
@@ -53,6 +54,15 @@ bench-store:
 
 bench-check:
 	$(GO) run ./test/bench check
+
+bench-web:
+	scripts/test-deps chromium
+	$(GO) run ./test/bench web
+
+screenshots:
+	scripts/test-deps chromium
+	$(GO) run ./test/browser/screenshots -out dist/screenshots
+	$(GO) run ./test/browser/screenshots -tour docs/pictures
 
 bench-gate:
 	scripts/test-deps rspamd opendkim opendmarc publicsuffix

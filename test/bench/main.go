@@ -1,7 +1,7 @@
 // Command bench measures Gatepost against a floor and against its peers, in one run, and prints ratios.
 //
 //	go run ./test/bench              # everything but years
-//	go run ./test/bench dkim spf     # some of it: dkim, spf, gate, memory, reports, import, large, years, check
+//	go run ./test/bench dkim spf     # some of it: dkim, spf, gate, memory, reports, import, large, years, check, web
 //
 // docs/performance.md says how to read what it prints.
 package main
@@ -27,7 +27,7 @@ func main() {
 	sections := []section{
 		{name: "dkim", run: benchDKIM}, {name: "spf", run: benchSPF}, {name: "gate", run: benchGate}, {name: "memory", run: benchMemory},
 		{name: "reports", run: benchReports}, {name: "import", run: benchImport}, {name: "large", run: benchLarge},
-		{name: "years", run: benchYears, long: true}, {name: "check", run: benchCheck, long: true},
+		{name: "years", run: benchYears, long: true}, {name: "check", run: benchCheck, long: true}, {name: "web", run: benchWeb, long: true},
 	}
 	wanted := map[string]bool{}
 	for _, name := range os.Args[1:] {

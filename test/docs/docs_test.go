@@ -36,7 +36,7 @@ func TestDocumentedCommandsPrintWhatTheDocumentsSay(t *testing.T) {
 	path := program(t)
 	total := 0
 	for _, document := range append(documents, filepath.Join(root, "README.md")) {
-		steps := read(t, document)
+		steps := read(t, document, "console")
 		total += len(steps)
 		if len(steps) == 0 {
 			continue
@@ -148,7 +148,8 @@ func watched(t *testing.T, s store.Store) {
 	}
 }
 
-func read(t *testing.T, document string) []step {
+// read finds the commands in blocks of a kind.
+func read(t *testing.T, document, kind string) []step {
 	content, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +160,7 @@ func read(t *testing.T, document string) []step {
 		command, isCommand := strings.CutPrefix(line, "$ ")
 		switch {
 		case strings.HasPrefix(line, "```"):
-			inside = line == "```console"
+			inside = line == "```"+kind
 		case !inside:
 		case isCommand:
 			steps = append(steps, step{line: i + 1, command: command})
