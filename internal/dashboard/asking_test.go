@@ -25,7 +25,7 @@ func TestMadeUpPeriodsAndTextsAreBounded(t *testing.T) {
 		"days":   func(n int) error { _, err := d.Reports(ctx, owner, &ReportsIn{Days: 100 + n}); return err },
 		"period": func(n int) error { _, err := d.TLS(ctx, owner, &TLSIn{Days: Days{100 + n}}); return err },
 	} {
-		d.curious.all = nil
+		d.questions.asked = nil
 		var err error
 		for n := range mostQuestions + 1 {
 			if err = ask(n); n < mostQuestions && err != nil {

@@ -242,17 +242,11 @@ type audits struct {
 	mu      sync.Mutex
 	answers *keep.Keeper
 	waiting map[string]bool // keys of those that are asked for
-	asked   map[string][]recentAsk
+	asked   quota
 	busy    int // messages that are being analyzed
 
 	config *config.Config // that the rest is of
 	known  *known.Source
-}
-
-// An recentAsk is what somebody asked for.
-type recentAsk struct {
-	what string
-	at   time.Time
 }
 
 // Bounds of what people make us ask the world.
@@ -262,7 +256,6 @@ const (
 	auditsKept    = 100
 	auditTime     = 45 * time.Second
 	askedAMinute  = 20
-	peopleKnown   = 10_000
 )
 
 // audit has a domain audited in the background.
@@ -316,20 +309,9 @@ func (a *audits) end(key string) {
 
 // allow counts what somebody asks for. Whoever looks again at the same does not ask for more.
 func (a *audits) allow(who *people.Access, what string, now time.Time) error {
-	if a.asked == nil || len(a.asked) > peopleKnown {
-		a.asked = map[string][]recentAsk{}
-	}
-	recent := slices.DeleteFunc(a.asked[who.Asker()], func(x recentAsk) bool { return now.Sub(x.at) > time.Minute })
-	same := slices.ContainsFunc(recent, func(x recentAsk) bool { return what != "" && x.what == what })
-	switch {
-	case same:
-	case len(recent) >= askedAMinute:
-		a.asked[who.Asker()] = recent
+	if !a.asked.take(who, what, askedAMinute, now) {
 		return &Busy{"That was a lot within a minute. Try again in a moment."}
-	default:
-		recent = append(recent, recentAsk{what, now})
 	}
-	a.asked[who.Asker()] = recent
 	return nil
 }
 

@@ -46,10 +46,10 @@ type Desk struct {
 	Web    http.RoundTripper
 	Status func(context.Context) control.Status // of the gate that it stands in; nil: of none
 
-	askers  askers
-	graded  grades
-	audits  audits
-	curious curious
+	askers    askers
+	graded    grades
+	audits    audits
+	questions quota
 }
 
 // Errors that callers tell apart.
