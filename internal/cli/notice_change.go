@@ -45,23 +45,12 @@ const noticeDeclineHelp = `Have the letters of cases not be sent, and close them
 Exit status: 0 done; 1 a case is in another state; 2 it could not be done.`
 
 func noticeDeclineCommand() *cobra.Command {
-	var o storeFlags
-	cmd := &cobra.Command{
+	return noticeEndCommand((*notice.Office).Decline, "declines", &cobra.Command{
 		Use:     "decline ID... [--reason WHY]",
 		Short:   "Have letters not be sent",
 		Long:    noticeDeclineHelp,
 		Example: "  gatepost notice decline 3 --reason \"we called them\"",
-		Args:    arguments(1, 1000, "ID"),
-	}
-	author := cmd.Flags().String("author", "", "who declines (default your login `NAME`)")
-	reason := cmd.Flags().String("reason", "", "`WHY`, for whoever reads it later")
-	o.add(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return changeCases(cmd, &o, args, *author, func(ctx context.Context, office *notice.Office, id int64, by string) (store.Notice, error) {
-			return office.Decline(ctx, id, by, *reason, present(cmd))
-		})
-	}
-	return cmd
+	})
 }
 
 const noticeCloseHelp = `Close cases whose letters were sent: nobody looks any more whether they are
@@ -70,20 +59,25 @@ mended. They count as closed without being mended.
 Exit status: 0 done; 1 a case is in another state; 2 it could not be done.`
 
 func noticeCloseCommand() *cobra.Command {
-	var o storeFlags
-	cmd := &cobra.Command{
+	return noticeEndCommand((*notice.Office).Close, "closes", &cobra.Command{
 		Use:     "close ID... [--reason WHY]",
 		Short:   "Look no more whether it is mended",
 		Long:    noticeCloseHelp,
 		Example: "  gatepost notice close 3 --reason \"they gave the domain up\"",
-		Args:    arguments(1, 1000, "ID"),
-	}
-	author := cmd.Flags().String("author", "", "who closes (default your login `NAME`)")
+	})
+}
+
+// noticeEndCommand is one that ends cases, for a reason; does is what its author does.
+func noticeEndCommand(end func(o *notice.Office, ctx context.Context, id int64, by, reason string, now time.Time) (store.Notice, error),
+	does string, cmd *cobra.Command) *cobra.Command {
+	var o storeFlags
+	cmd.Args = arguments(1, 1000, "ID")
+	author := cmd.Flags().String("author", "", "who "+does+" (default your login `NAME`)")
 	reason := cmd.Flags().String("reason", "", "`WHY`, for whoever reads it later")
 	o.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return changeCases(cmd, &o, args, *author, func(ctx context.Context, office *notice.Office, id int64, by string) (store.Notice, error) {
-			return office.Close(ctx, id, by, *reason, present(cmd))
+			return end(office, ctx, id, by, *reason, present(cmd))
 		})
 	}
 	return cmd
