@@ -38,7 +38,7 @@ var asking = append([]string{"busy_timeout(20)", "cache_size(-8192)"}, pragmas..
 var errMoved = errors.New("the file was moved away or replaced while it was in use")
 
 // lockedOut is how long a store that others hold locked is tried to be opened, or to be written.
-const lockedOut = 30 * time.Second
+const lockedOut = 10 * time.Second
 
 func openSQLite(ctx context.Context, path string, o Options) (Store, error) {
 	d, err := unlocked(ctx, func() (*database, error) { return connectSQLite(ctx, path, o) })
