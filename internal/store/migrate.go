@@ -111,7 +111,7 @@ func Steps(ctx context.Context, address string) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := unlocked(ctx, func() ([]*goose.MigrationStatus, error) { return p.Status(ctx) })
+	all, err := p.Status(ctx)
 	if err != nil {
 		return nil, d.explain(err)
 	}
@@ -141,11 +141,7 @@ func Migrate(ctx context.Context, address string, version int64) error {
 	if err != nil {
 		return err
 	}
-	var wanted int64
-	present, err := unlocked(ctx, func() (present int64, err error) {
-		present, wanted, err = p.GetVersions(ctx)
-		return present, err
-	})
+	present, wanted, err := p.GetVersions(ctx)
 	switch {
 	case err != nil:
 		return d.explain(err)
@@ -155,9 +151,9 @@ func Migrate(ctx context.Context, address string, version int64) error {
 		return d.explain(fmt.Errorf("%w: its tables have version %d, this one knows %d, and not the way down", ErrNewer, present, wanted))
 	case version == present:
 	case version < present:
-		_, err = unlocked(ctx, func() ([]*goose.MigrationResult, error) { return p.DownTo(ctx, version) })
+		_, err = p.DownTo(ctx, version)
 	default:
-		_, err = unlocked(ctx, func() ([]*goose.MigrationResult, error) { return p.UpTo(ctx, version) })
+		_, err = p.UpTo(ctx, version)
 	}
 	return d.explain(err)
 }
@@ -179,7 +175,7 @@ func unmigrated(ctx context.Context, address string) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := poolsSQLite(file, false)
+	d, err := poolsSQLite(file, false, waiting)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", file, err)
 	}

@@ -37,11 +37,14 @@ var asking = append([]string{"busy_timeout(20)", "cache_size(-8192)"}, pragmas..
 // errMoved is that of a store whose file is no longer where it was opened: what is written would not be found again.
 var errMoved = errors.New("the file was moved away or replaced while it was in use")
 
-// lockedOut is how long a store that others hold locked is tried to be opened, or to be written.
-const lockedOut = 10 * time.Second
+const (
+	// lockedOut is how long others may have a store locked and write nothing to it, and inLine how long they may write.
+	lockedOut = 10 * time.Second
+	inLine    = time.Minute
+)
 
 func openSQLite(ctx context.Context, path string, o Options) (Store, error) {
-	d, err := unlocked(ctx, func() (*database, error) { return connectSQLite(ctx, path, o) })
+	d, err := unlocked(ctx, path, func() (*database, error) { return connectSQLite(ctx, path, o) })
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
@@ -50,10 +53,19 @@ func openSQLite(ctx context.Context, path string, o Options) (Store, error) {
 
 // unlocked tries a thing until nobody stands in its way. SQLite itself does not wait for everything: not for one who is the first to open
 // a file, or the last to close it.
-func unlocked[T any](ctx context.Context, try func() (T, error)) (T, error) {
-	for began := time.Now(); ; {
+func unlocked[T any](ctx context.Context, path string, try func() (T, error)) (T, error) {
+	began := time.Now()
+	last, at := writtenLast(path), began
+	for {
 		got, err := try()
-		if err == nil || !locked(err) || time.Since(began) > lockedOut {
+		if err == nil || !locked(err) {
+			return got, err
+		}
+		now := time.Now()
+		if w := writtenLast(path); w != last {
+			last, at = w, now
+		}
+		if now.Sub(at) > lockedOut || now.Sub(began) > inLine {
 			return got, err
 		}
 		select {
@@ -64,8 +76,22 @@ func unlocked[T any](ctx context.Context, try func() (T, error)) (T, error) {
 	}
 }
 
+// A written is another after each time that somebody wrote to a store.
+type written struct {
+	at    time.Time
+	bytes int64
+}
+
+func writtenLast(path string) written {
+	info, err := os.Stat(path + "-wal")
+	if err != nil { // nobody has it open
+		return written{}
+	}
+	return written{info.ModTime(), info.Size()}
+}
+
 func connectSQLite(ctx context.Context, path string, o Options) (_ *database, err error) {
-	d, err := poolsSQLite(path, o.Create)
+	d, err := poolsSQLite(path, o.Create, asking)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +109,8 @@ func connectSQLite(ctx context.Context, path string, o Options) (_ *database, er
 	return d, migrate(ctx, tables, o.Create)
 }
 
-// poolsSQLite are the connections to a file, whatever is in it.
-func poolsSQLite(path string, create bool) (*database, error) {
+// poolsSQLite are the connections to a file, whatever is in it; those that write begin with pragmas of their own.
+func poolsSQLite(path string, create bool, write []string) (*database, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -97,7 +123,7 @@ func poolsSQLite(path string, create bool) (*database, error) {
 		return nil, err
 	}
 	d := &database{engine: e, known: newKnown()}
-	if d.write, err = sql.Open("sqlite", dsn(path, "immediate", asking)); err != nil {
+	if d.write, err = sql.Open("sqlite", dsn(path, "immediate", write)); err != nil {
 		return nil, err
 	}
 	d.write.SetMaxOpenConns(1)

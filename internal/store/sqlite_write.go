@@ -25,7 +25,7 @@ func insertInto(table string, columns []string) string {
 }
 
 func (s *sqliteEngine) begin(ctx context.Context) (*transaction, error) {
-	tx, err := unlocked(ctx, func() (*sql.Tx, error) { return s.write.BeginTx(ctx, nil) })
+	tx, err := unlocked(ctx, s.path, func() (*sql.Tx, error) { return s.write.BeginTx(ctx, nil) })
 	if err != nil {
 		return nil, err
 	}
