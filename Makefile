@@ -17,6 +17,8 @@ PLATFORMS = linux/arm64 darwin/arm64 windows/amd64
 # Packages with tests that are left out beside the race detector.
 RACED   = github.com/gatepost-mail/gatepost/internal/raced
 UNRACED = $(sort $(shell $(GO) list -test -f '{{range .Deps}}{{if eq . "$(RACED)"}}{{$$.ForTest}}{{end}}{{end}}' ./...))
+# Where the tests put their files, and where go puts what it builds.
+TESTDIRS = GOTMPDIR=$${TMPDIR:-/tmp} TMPDIR=$$(scripts/test-dir)
 # Test programs need no tables for debuggers, which take a third of the time to link them.
 TESTFLAGS = -p 4 -ldflags=-w
 
@@ -30,8 +32,8 @@ build:
 
 test: lint cross
 	scripts/test-deps
-	$(GO) test $(TESTFLAGS) -race -timeout 9m ./...
-	$(GO) test $(TESTFLAGS) $(UNRACED)
+	$(TESTDIRS) $(GO) test $(TESTFLAGS) -race -timeout 9m ./...
+	$(TESTDIRS) $(GO) test $(TESTFLAGS) $(UNRACED)
 
 lint:
 	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt -w is due on:"; echo "$$out"; exit 1; }

@@ -136,7 +136,7 @@ func (k *talk) say(line, code string) {
 	k.hear(code)
 }
 
-func TestAReloadMovesTheWaysOfReportsAndFinishesWhatIsUnderWay(t *testing.T) {
+func TestAReloadMovesTheWaysOfReports(t *testing.T) {
 	d := openDesk(t)
 	eventually(t, d.running, "listening at the first port", func() bool { return listens(d.smtp) && listens(d.web) })
 	mail := dial(t, d.smtp)
