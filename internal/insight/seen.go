@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -23,13 +24,13 @@ const (
 	seenQueries   = 200  // of DNS, to class the sources
 )
 
-// Seen is what is known of a domain from the mail of the last days, for an audit of it: who sends for it, by reports, and which of its
-// signatures pass, by reports and by what the gate itself decided. Whether a signature leaves the end of the body unsigned is not among
-// it: neither reports nor decisions tell.
+// Seen is what is known of a domain from the mail of the last days, for an audit of it, by reports and by what the gate itself decided: who
+// sends for it, and which of its signatures pass. Whether a signature leaves the end of the body unsigned is not among it: neither reports
+// nor decisions tell.
 //
 // All of it was said by strangers, so that an audit may ask DNS by it, and believes DNS.
 func (a *Asker) Seen(ctx context.Context, domain string, now time.Time) (facts.Seen, error) {
-	w := &witness{domain: domain, org: senders.OrganizationalDomain(domain), selectors: map[string]int64{}}
+	w := &witness{domain: domain, org: senders.OrganizationalDomain(domain), selectors: map[string]int64{}, gate: map[netip.Addr]*facts.Source{}}
 	if err := a.reported(ctx, w, Period{To: DayOf(now)}.Last(seenDays)); err != nil {
 		return facts.Seen{}, err
 	}
@@ -40,6 +41,9 @@ func (a *Asker) Seen(ctx context.Context, domain string, now time.Time) (facts.S
 	for i := range decided {
 		w.decided(&decided[i])
 	}
+	w.Sources = append(w.Sources, w.clients()...)
+	slices.SortStableFunc(w.Sources, func(a, b facts.Source) int { return cmp.Compare(b.Messages, a.Messages) })
+	w.Sources = w.Sources[:min(len(w.Sources), seenSources)]
 	w.Selectors = w.most()
 	return w.Seen, nil
 }
@@ -69,8 +73,6 @@ func (a *Asker) reported(ctx context.Context, w *witness, p Period) error {
 	for i := range d.Sources {
 		w.reported(&d.Sources[i], senders.Classify(j.source([]*SourceFacts{&d.Sources[i]})).Kind)
 	}
-	slices.SortStableFunc(w.Sources, func(a, b facts.Source) int { return cmp.Compare(b.Messages, a.Messages) })
-	w.Sources = w.Sources[:min(len(w.Sources), seenSources)]
 	return nil
 }
 
@@ -78,7 +80,8 @@ func (a *Asker) reported(ctx context.Context, w *witness, p Period) error {
 type witness struct {
 	facts.Seen
 	domain, org string
-	selectors   map[string]int64 // messages
+	selectors   map[string]int64             // messages
+	gate        map[netip.Addr]*facts.Source // whom the gate heard
 }
 
 // reported notes a source.
@@ -130,6 +133,39 @@ func (w *witness) decided(d *store.Decision) {
 			w.signed(s.SDID, s.Selector, 1)
 		}
 	}
+	w.heard(d)
+}
+
+// heard notes a client of the gate. Who passes is the domain's; whose else may be is not told by one receiver's mail.
+func (w *witness) heard(d *store.Decision) {
+	if !d.ClientIP.IsValid() {
+		return
+	}
+	s := w.gate[d.ClientIP]
+	if s == nil {
+		s = &facts.Source{IP: d.ClientIP, Class: senders.Unclear}
+		w.gate[d.ClientIP] = s
+	}
+	s.Messages++
+	asked := d.EnvelopeDomain == w.domain
+	if asked {
+		s.Asked++
+	}
+	if d.AuthorDomain == w.domain && d.DMARC == "pass" || asked && len(d.SPF) > 0 && d.SPF[0].Result == "pass" {
+		s.Class = senders.Passing
+	}
+}
+
+// clients are those whom no report told of, in the order of their addresses.
+func (w *witness) clients() []facts.Source {
+	for i := range w.Sources {
+		delete(w.gate, w.Sources[i].IP)
+	}
+	var all []facts.Source
+	for _, ip := range slices.SortedFunc(maps.Keys(w.gate), netip.Addr.Compare) {
+		all = append(all, *w.gate[ip])
+	}
+	return all
 }
 
 // signed notes a signature that passed. One of a domain beside it stands for it under DMARC, and has no selector of its own.

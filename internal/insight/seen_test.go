@@ -78,6 +78,41 @@ func TestWhatTheGateDecidedIsSeen(t *testing.T) {
 	}
 }
 
+// A supplier of whom no report tells sends from a server that its record lacks: the gate heard it.
+func TestWhomTheGateHeardIsSeen(t *testing.T) {
+	listed, forgotten, passed := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
+	from := func(ip netip.Addr, author, envelope, spf, dmarc string) store.Decision {
+		return store.Decision{ClientIP: ip, AuthorDomain: author, EnvelopeDomain: envelope, DMARC: dmarc,
+			SPF: []store.SPF{{Identity: "mailfrom", Domain: envelope, Result: spf}}}
+	}
+	s := filled(t)
+	decide(t, s,
+		from(listed, "example.org", "example.org", "pass", "pass"),
+		from(forgotten, "example.org", "example.org", "softfail", "fail"),
+		from(forgotten, "example.org", "example.org", "softfail", "fail"),
+		from(forgotten, "example.org", "bounces.example.net", "pass", "fail"),
+		from(passed, "example.org", "bounces.example.net", "pass", "pass"),
+	)
+	want := []facts.Source{
+		{IP: forgotten, Messages: 3, Asked: 2, Class: senders.Unclear},
+		{IP: listed, Messages: 1, Asked: 1, Class: senders.Passing},
+		{IP: passed, Messages: 1, Class: senders.Passing},
+	}
+	if got := seen(t, &insight.Asker{Store: s}, "example.org").Sources; !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	// One that reports tell of is counted by them.
+	decideMore := store.Batch{Source: "test", Number: 2, Decisions: []store.Decision{from(listed, "example.com", "example.com", "pass", "pass")}}
+	decideMore.Decisions[0].Time = sunday
+	if err := s.AddBatch(t.Context(), decideMore); err != nil {
+		t.Fatal(err)
+	}
+	a := &insight.Asker{Store: s, Table: senders.Known(), DNS: resolver(t)}
+	if got := seen(t, a, "example.com").Sources; got[0].IP != listed || got[0].Messages != 3000 {
+		t.Errorf("got %+v first", got[0])
+	}
+}
+
 func TestSelectorsThatAreSeenAreBounded(t *testing.T) {
 	var all []store.Decision
 	for i := range 100 {

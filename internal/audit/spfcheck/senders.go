@@ -134,10 +134,10 @@ func weigh(f *facts.Facts, seen *check.Seen) (own bool) {
 		own = own || by[touched][i].own
 	}
 	if len(by[touched]) > 0 {
-		seen.Detail += fmt.Sprintf(" Of %s in the reports, -all would touch %d, whose mail fails SPF then: %s.", plural(n, "sender", "senders"),
+		seen.Detail += fmt.Sprintf(" Of %s that were seen, -all would touch %d, whose mail fails SPF then: %s.", plural(n, "sender", "senders"),
 			len(by[touched]), toldSenders(by[touched]))
 	} else {
-		seen.Detail += fmt.Sprintf(" Of %s in the reports, -all would touch none.", plural(n, "sender", "senders"))
+		seen.Detail += fmt.Sprintf(" Of %s that were seen, -all would touch none.", plural(n, "sender", "senders"))
 	}
 	for _, rest := range []struct {
 		of   fate

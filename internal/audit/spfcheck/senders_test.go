@@ -32,7 +32,7 @@ func TestSoftfailSaysWhichSendersTheChangeWouldTouch(t *testing.T) {
 		fix     bool
 	}{
 		"one that is ours": {"v=spf1 ip4:192.0.2.0/24 ~all", []facts.Source{elsewhere, ours, listed, again, stranger, forwards}, []string{
-			"Of 5 senders in the reports, -all would touch 3", "Example Mail (yours), 11 messages from 2 addresses, 198.51.100.1 the first",
+			"Of 5 senders that were seen, -all would touch 3", "Example Mail (yours), 11 messages from 2 addresses, 198.51.100.1 the first",
 			"203.0.113.9 (likely abuse), 1 message", "2001:db8::9 (a forwarder), 3 messages", "Let in as before: 192.0.2.5 (yours), 90 messages.",
 			"their envelope has another domain: Example News (yours), 1200 messages", "Add first", "RFC 9989 7.1",
 		}, nil, false},
