@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/internal/demo"
 	"github.com/gatepost-mail/gatepost/internal/insight"
+	"github.com/gatepost-mail/gatepost/internal/show"
 )
 
 const demoHelp = `Make a store with a quarter of a made-up company's mail in it, a configuration
@@ -144,7 +145,7 @@ func tries(d *demo.Demo, present bool) []tried {
 	if !present {
 		at = " --at " + d.Now.Format(time.RFC3339)
 	}
-	configured, zone := " --config "+shellWord(d.Config)+at, " --zone "+shellWord(d.Zone)+at
+	configured, zone := " --config "+show.Word(d.Config)+at, " --zone "+show.Word(d.Zone)+at
 	return []tried{
 		{"whose mail it is: a forgotten CRM that fails, forwarders, a printer, a wave of abuse", "sources list example.com" + configured},
 		{"the weekly letter", "digest preview weekly" + configured},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatepost-mail/gatepost/dkim"
 	"github.com/gatepost-mail/gatepost/dns"
+	"github.com/gatepost-mail/gatepost/internal/show"
 )
 
 const generateHelp = `Make a key to sign with, and the DNS record that publishes it.
@@ -131,20 +132,10 @@ Next:
        dig +short TXT %s
   2. Sign with it:
        gatepost sign --domain %s --selector %s --key %s message.eml
-`, k.File, k.Zone, k.Name, k.Record, k.Name, k.Domain, k.Selector, shellWord(k.File))
+`, k.File, k.Zone, k.Name, k.Record, k.Name, k.Domain, k.Selector, show.Word(k.File))
 	if k.Type == "ed25519" {
 		fmt.Fprint(cmd.OutOrStdout(), "  3. Sign with an RSA key too: not every verifier knows Ed25519 (RFC 8463 6).\n")
 	} else if k.Bits < 2048 {
 		fmt.Fprint(cmd.OutOrStdout(), "  3. Make a key with 2048 bits soon: verifiers may refuse shorter ones (RFC 8301 3.2).\n")
 	}
-}
-
-// shellWord quotes a path for a shell where it needs that.
-func shellWord(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./"+string(filepath.Separator), r))
-	}) {
-		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
-	return path
 }

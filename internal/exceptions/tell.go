@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatepost-mail/gatepost/internal/show"
 	"github.com/gatepost-mail/gatepost/internal/store"
 	"github.com/gatepost-mail/gatepost/internal/when"
 )
@@ -47,7 +48,7 @@ func Opens(x *store.Exception) string {
 
 // Command is the command line that makes an exception, or one like it.
 func Command(x *store.Exception) string {
-	way := "--dkim " + word(x.SDID)
+	way := "--dkim " + show.Word(x.SDID)
 	if x.Network.IsValid() {
 		way = "--network " + x.Network.String()
 	}
@@ -55,18 +56,7 @@ func Command(x *store.Exception) string {
 	if until == "" {
 		until = x.Until.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("gatepost allow add %s %s --until %s --reason %s", word(x.Domain), way, until, word(x.Reason))
-}
-
-// word quotes a text so that a shell takes it for one word, and for nothing else.
-func word(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@", r)
-	}
-	if s != "" && s[0] != '-' && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return fmt.Sprintf("gatepost allow add %s %s --until %s --reason %s", show.Word(x.Domain), way, until, show.Word(x.Reason))
 }
 
 // IsFor tells whether an exception is for an Author Domain, however the mail comes.

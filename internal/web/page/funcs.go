@@ -28,6 +28,7 @@ func (s *Set) funcs(tag language.Tag) template.FuncMap {
 		"moment":   moment,
 		"ago":      func(t time.Time) string { return ago(s.Now().Sub(t)) },
 		"shown":    shown,
+		"word":     show.Word,
 		"lines":    lines,
 		"join":     strings.Join,
 		"count":    func(n any, one, many string) string { return counted(print, n, one, many) },
