@@ -31,7 +31,7 @@ type TLS struct {
 	Days     []TLSDay       `json:"days"` // each day of the period
 	Policies []TLSPart      `json:"policies"`
 	Hosts    []TLSPart      `json:"hosts"`
-	Results  []TLSResult    `json:"results"` // what failed, the most sessions first
+	Results  []TLSResult    `json:"results"` // what failed, the most sessions first; what is over last
 	Failures []TLSFailLine  `json:"failures"`
 	More     bool           `json:"more"` // there are more failures
 	Made     Made           `json:"made"`
@@ -54,11 +54,24 @@ type TLSPart struct {
 
 // A TLSResult is a kind of failure (RFC 8460 4.3), what it means and how it is mended.
 type TLSResult struct {
-	Result   string   `json:"result"`
-	Sessions int64    `json:"sessions"`
-	Hosts    []string `json:"hosts"` // where it happened
-	Means    string   `json:"means"`
-	Mend     string   `json:"mend"`
+	Result   string    `json:"result"`
+	Sessions int64     `json:"sessions"`
+	Last     time.Time `json:"last"`  // the day that it was seen on last
+	Since    int       `json:"since"` // days after that of which reports tell, and not of it
+	Hosts    []string  `json:"hosts"` // where it happened
+	Means    string    `json:"means"`
+	Mend     string    `json:"mend"`
+}
+
+// Over tells whether it has likely ended.
+func (r *TLSResult) Over() bool { return r.Since >= tlsOver }
+
+// rank has what is over behind what is not.
+func (r *TLSResult) rank() int {
+	if r.Over() {
+		return 1
+	}
+	return 0
 }
 
 // A TLSFailLine is what reporters told of sessions that failed alike.
@@ -76,6 +89,7 @@ type TLSFailLine struct {
 const (
 	tlsSuccess      = "success"
 	mostTLSFailures = 50
+	tlsOver         = 3 // days without a failure after which it counts as over: reports of one come in for two days
 )
 
 // Title is what the page is called.
@@ -171,6 +185,9 @@ func (t *TLS) sumUp(days []store.TLSDay, failures []store.TLSFailure) *TLS {
 			results[d.Result] = r
 		}
 		r.Sessions += failed
+		if d.Day.After(r.Last) {
+			r.Last = d.Day
+		}
 		if d.MX != "" && !slices.Contains(r.Hosts, d.MX) && len(r.Hosts) < mostTLSHosts {
 			r.Hosts = append(r.Hosts, d.MX)
 		}
@@ -180,10 +197,15 @@ func (t *TLS) sumUp(days []store.TLSDay, failures []store.TLSFailure) *TLS {
 	}
 	t.Policies, t.Hosts, t.Results = tlsParts(policies), tlsParts(hosts), []TLSResult{}
 	for _, r := range results {
+		for _, d := range t.Days {
+			if d.Day.After(r.Last) && d.Secured+d.Failed > 0 {
+				r.Since++
+			}
+		}
 		t.Results = append(t.Results, *r)
 	}
 	slices.SortFunc(t.Results, func(a, b TLSResult) int {
-		return cmp.Or(cmp.Compare(b.Sessions, a.Sessions), cmp.Compare(a.Result, b.Result))
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.Sessions, a.Sessions), cmp.Compare(a.Result, b.Result))
 	})
 	t.More = len(failures) > mostTLSFailures
 	for _, f := range failures[:min(len(failures), mostTLSFailures)] {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/dashboard"
@@ -433,6 +434,10 @@ func TestTLSIsAddedUp(t *testing.T) {
 	if org := read[dashboard.TLS](s, "/tls?domain=example.org"); org.Secured+org.Failed != 0 {
 		t.Errorf("of example.org: %+v", org)
 	}
+	if over := r.Results[0]; !over.Last.Equal(time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC)) || over.Since != 10 {
+		t.Errorf("last on %v, %d days since then", over.Last, over.Since)
+	}
+	s.has("/tls", "seems to be over: reports of 10 days since then tell of none", "To mend it, should it come back")
 	s.has("/tls?domain=example.org", "No TLS report in these days", "gatepost record tls-rpt example.org")
 	s.bring("t.json", []byte(tlsJSON("t", "example.org")), intake.Sender{})
 	org := read[dashboard.TLS](s, "/tls?domain=example.org")
