@@ -249,6 +249,24 @@ func TestPolicyChangesAreSaidInWords(t *testing.T) {
 	}
 }
 
+func TestARecordHelpsWhereItMayBeAsked(t *testing.T) {
+	for _, c := range []struct {
+		seen []store.Part
+		want bool
+	}{
+		{nil, true},
+		{[]store.Part{{Name: "example.com", Scope: "mfrom", Result: "softfail"}}, true},
+		{[]store.Part{{Name: "Bounce.Example.com", Scope: "mfrom"}, {Name: "example.net", Scope: "mfrom"}}, true},
+		{[]store.Part{{Name: "example.net", Scope: "mfrom", Result: "pass"}}, false},
+		{[]store.Part{{Name: "mx.example.net", Scope: "helo"}}, true}, // nobody says whose envelope it was
+		{[]store.Part{{Name: ""}, {Name: "badexample.com"}}, false},
+	} {
+		if got := mayAsk(c.seen, "example.com"); got != c.want {
+			t.Errorf("%+v: got %t", c.seen, got)
+		}
+	}
+}
+
 func TestASourceByHand(t *testing.T) {
 	d := demoDesk(t)
 	crm := askSource(t, d, "example.com", "service:salesforce")
@@ -258,6 +276,9 @@ func TestASourceByHand(t *testing.T) {
 	}))
 	if len(crm.Classes) != 1 || crm.Classes[0].Class != senders.Misconfigured || crm.Classes[0].Fault != senders.SPFUnaligned || crm.Service == nil || len(crm.Service.Records) == 0 {
 		t.Errorf("%+v, %+v", crm.Classes, crm.Service)
+	}
+	if crm.Service.Include != "" { // its envelope is of another domain, whose record was asked
+		t.Errorf("%q would help nobody", crm.Service.Include)
 	}
 	for _, day := range crm.Days {
 		want := int64(160)

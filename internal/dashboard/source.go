@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatepost-mail/gatepost/internal/chart"
@@ -140,7 +141,7 @@ func (d *Desk) Source(ctx context.Context, who *people.Access, in *SourceIn) (*S
 	out := &Source{
 		Domain: of.Domain, Key: in.Source, Name: of.Name, Classes: []SourceClass{}, Figures: of.Figures, First: of.First, Last: of.Last, Days: of.Days,
 		Addresses: []SourceAddress{}, HeaderFrom: of.HeaderFrom, EnvelopeFrom: of.EnvelopeFrom, DKIM: of.DKIM, SPF: of.SPF, Results: of.Results,
-		Dispositions: of.Dispositions, Reasons: of.Reasons, Reporters: of.Reporters, Service: service(of.Service, in.Domain), Period: p, Made: made,
+		Dispositions: of.Dispositions, Reasons: of.Reasons, Reporters: of.Reporters, Service: service(of, in.Domain), Period: p, Made: made,
 		may: who.Over(in.Domain) >= people.Analyst,
 	}
 	if ip, ok := insight.AddressOf(of.Key); of.Key != in.Source && (!ok || ip.String() != in.Source) {
@@ -176,12 +177,13 @@ func sourceAddress(a *insight.Address) SourceAddress {
 	return out
 }
 
-func service(s *senders.Service, domain string) *SourceService {
+func service(of *insight.Source, domain string) *SourceService {
+	s := of.Service
 	if s == nil {
 		return nil
 	}
 	out := &SourceService{ID: s.ID, Name: s.Name, Category: s.Category, Note: s.Note, Docs: s.Docs, Records: []insight.Record{}}
-	if s.CanAlign(senders.BySPF) {
+	if s.CanAlign(senders.BySPF) && mayAsk(of.SPF, domain) {
 		out.Include = s.Include
 	}
 	for _, r := range s.HowTo(domain) {
@@ -191,6 +193,21 @@ func service(s *senders.Service, domain string) *SourceService {
 		out.Records = append(out.Records, insight.Record{Name: r.Name, Type: r.Type, Value: r.Value})
 	}
 	return out
+}
+
+// mayAsk tells whether receivers may have asked the SPF record of a domain: where they are known to have asked another's, nothing in it helps.
+func mayAsk(of []store.Part, domain string) bool {
+	org, other := senders.OrganizationalDomain(domain), false
+	for _, p := range of {
+		switch {
+		case p.Name == "" || p.Scope == "helo":
+		case senders.OrganizationalDomain(strings.ToLower(p.Name)) == org:
+			return true
+		default:
+			other = true
+		}
+	}
+	return !other
 }
 
 // scope says what SPF was asked about.
