@@ -94,6 +94,7 @@ type AreaCount struct {
 	Warnings int    `json:"warnings"`
 	Notes    int    `json:"notes"`
 	Unknown  int    `json:"unknown"`
+	There    bool   `json:"there"` // something of it is published
 }
 
 var areaNames = map[facts.Area]string{
@@ -134,7 +135,7 @@ func (d *Desk) isOurs(name string) bool {
 func areasOf(r *audit.Report) []AreaCount {
 	counts := []AreaCount{}
 	for _, a := range facts.Areas {
-		of := AreaCount{Area: string(a), Name: areaNames[a]}
+		of := AreaCount{Area: string(a), Name: areaNames[a], There: published(r.Facts, a)}
 		for i := range r.Findings {
 			if r.Findings[i].Area == a {
 				of.add(r.Findings[i].Severity)
@@ -152,6 +153,27 @@ func areasOf(r *audit.Report) []AreaCount {
 		}
 	}
 	return counts
+}
+
+// published tells whether there is something of an area: of what is not published, nothing to mend is no praise.
+func published(f *facts.Facts, a facts.Area) bool {
+	switch a {
+	case facts.SPF:
+		return f.SPF.Record != nil
+	case facts.DKIM:
+		return len(f.DKIM.Selectors) > 0
+	case facts.DMARC:
+		return len(f.DMARC.Texts) > 0
+	case facts.MX:
+		return len(f.MX.Hosts) > 0
+	case facts.STS:
+		return len(f.STS.Texts) > 0
+	case facts.TLSRPT:
+		return len(f.TLSRPT.Texts) > 0
+	case facts.BIMI:
+		return len(f.BIMI.Texts) > 0
+	}
+	return true
 }
 
 func (a *AreaCount) add(s check.Severity) {

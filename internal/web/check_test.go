@@ -17,7 +17,8 @@ import (
 func TestADomainIsCheckedOnThePage(t *testing.T) {
 	s := newSite(t, owner)
 	s.has("/check", "Check a domain", `href="/check/example.com"`)
-	s.has("/check/supplier.example", "SPF ends in ~all", "v=spf1 ip4:203.0.113.20 -all", "gatepost check --config FILE supplier.example", `action="/gate/letters"`)
+	s.has("/check/supplier.example", "SPF ends in ~all", "v=spf1 ip4:203.0.113.20 -all", "gatepost check --config FILE supplier.example", `action="/gate/letters"`,
+		`MTA-STS <span class="tag">not published</span>`, "Of 2 senders that were seen, -all would touch 1, whose mail fails SPF then: 203.0.113.21 (unknown), 48 messages")
 	s.has("/check/example.com", `href="/domains/example.com/records"`)
 	s.has("/check/supplier.example?table=findings&format=csv", "severity,id,subject", "spf-softfail")
 	s.has("/check/supplier.example?table=records&format=csv", "SPF,v=spf1 ip4:203.0.113.20 ~all")
