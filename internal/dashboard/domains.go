@@ -62,6 +62,22 @@ type DomainLine struct {
 	Made     Made          `json:"made"`
 }
 
+// Unused tells whether there is mail, and none of it ours: no share of it says anything of the domain.
+func (l *DomainLine) Unused() bool {
+	return l.Messages > 0 && l.Passed == 0 && l.Next.ID == insight.StepNothing
+}
+
+// Safe says what becomes of mail that somebody else sends in the domain's name.
+func (l *DomainLine) Safe() string {
+	switch l.Policy {
+	case "reject":
+		return "forgeries refused"
+	case "quarantine":
+		return "forgeries to spam"
+	}
+	return "forgeries let in"
+}
+
 // A NextStep is what to do next, and where.
 type NextStep struct {
 	insight.Step

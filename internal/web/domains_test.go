@@ -31,7 +31,7 @@ import (
 func TestDomainsAreListedWithHowTheyFare(t *testing.T) {
 	s := newSite(t, owner)
 	s.has("/domains", `href="/domains/example.com"`, "p=quarantine", "88.0 %", "42,149", `class="spark"`, "Salesforce: 3,200 of 3,200 messages did not pass.",
-		`href="/domains/example.com/sources/service:salesforce"`)
+		`href="/domains/example.com/sources/service:salesforce"`, "forgeries to spam", "forgeries refused", "none yours")
 	s.has("/domains?table=domains&format=csv", "domain,grade,messages,passed,policy,next step\n", "example.com,")
 	s.has("/api/v1/domains", `"name":"example.com"`)
 	s.has("/api/v1/openapi.json", `"/domains"`, `"/domains/{domain}/sources/{source}/mark"`)
