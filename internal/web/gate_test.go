@@ -126,11 +126,12 @@ func TestAMessageIsExplainedFromConnectionToVerdict(t *testing.T) {
 	w := s.get(path)
 	page, at := w.Body.String(), 0
 	for _, text := range []string{
+		"What supplier.example can mend", "Add the server to the SPF record",
+		"The letter to supplier.example", "/gate/exceptions/new?reference=" + s.demo.Reference,
 		"A mail server connected", "203.0.113.21", "mail2.supplier.example", "MAIL FROM", "sales@supplier.example", "The message named its author",
 		"SPF was asked", "does not list 203.0.113.21", "HELO: mail2.supplier.example publishes no SPF record", "bears no DKIM signature", "No server sealed it",
 		"p=none of supplier.example", "Neither SPF nor DKIM shows", "reject by the rule spf-softfail", "spf.result == &#34;softfail&#34;", "It was refused",
-		"550 5.7.23 SPF softfail", "ref " + s.demo.Reference, "What supplier.example can mend", "Add the server to the SPF record",
-		"The letter to supplier.example", "/gate/exceptions/new?reference=" + s.demo.Reference,
+		"550 5.7.23 SPF softfail", "ref " + s.demo.Reference,
 	} {
 		i := strings.Index(page[at:], text)
 		if i < 0 {
