@@ -32,7 +32,7 @@ func usersCommand() *cobra.Command {
 		Args:    noSuchCommand,
 		RunE:    needCommand,
 	}
-	cmd.AddCommand(usersListCommand(), usersInviteCommand(), usersLinkCommand(), usersRoleCommand(), usersDisableCommand(), usersEnableCommand(),
+	cmd.AddCommand(usersListCommand(), usersInviteCommand(), usersLinkCommand(), usersWithdrawCommand(), usersRoleCommand(), usersDisableCommand(), usersEnableCommand(),
 		usersRemoveCommand(), usersSessionsCommand(), usersTokensCommand(), usersLogCommand())
 	return cmd
 }
@@ -187,6 +187,7 @@ func usersListCommand() *cobra.Command {
 
 // An invitation is a link as JSON has it.
 type invitation struct {
+	ID      string         `json:"id"`
 	Name    string         `json:"name"` // empty: whoever has it chooses
 	New     bool           `json:"new"`
 	Roles   []people.Grant `json:"roles"`
@@ -214,7 +215,7 @@ func (d *usersDesk) list() error {
 		if l.Person != 0 {
 			name = names[l.Person]
 		}
-		invitations = append(invitations, invitation{name, l.Person == 0, append([]people.Grant{}, l.Grants...), l.Author, l.Expires})
+		invitations = append(invitations, invitation{l.ID(), name, l.Person == 0, append([]people.Grant{}, l.Grants...), l.Author, l.Expires})
 	}
 	if d.json() {
 		return printJSON(d.cmd.OutOrStdout(), map[string]any{"users": users, "links": invitations})
@@ -234,7 +235,7 @@ func (d *usersDesk) list() error {
 		if l.New {
 			what = people.Describe(l.Roles)
 		}
-		out.line(fmt.Sprintf("A link for %s: %s; by %s, until %s", printable(whom), printable(what), printable(l.Author), moment(l.Expires)))
+		out.line(fmt.Sprintf("A link for %s (%s): %s; by %s, until %s", printable(whom), l.ID, printable(what), printable(l.Author), moment(l.Expires)))
 	}
 	return nil
 }

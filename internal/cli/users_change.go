@@ -140,6 +140,36 @@ func usersLinkCommand() *cobra.Command {
 	return cmd
 }
 
+const usersWithdrawHelp = `Take back a link that nobody used yet: it is good for nothing then. The ID is
+what "gatepost users list" has in parentheses.
+
+Exit status: 0 done; 2 it could not be done, such as where there is no such
+link any more.`
+
+func usersWithdrawCommand() *cobra.Command {
+	var o storeFlags
+	cmd := &cobra.Command{
+		Use:     "withdraw ID",
+		Short:   "Take back a link that nobody used",
+		Long:    usersWithdrawHelp,
+		Example: "  gatepost users withdraw 5d41402abc4b2a76",
+		Args:    arguments(1, 1, "ID"),
+		RunE: o.at(func(d *usersDesk, args []string) error {
+			l, err := d.office.Withdraw(d.cmd.Context(), args[0])
+			if errors.Is(err, people.ErrNoLink) {
+				return fmt.Errorf("there is no link %q; \"gatepost users list\" shows those that wait", args[0])
+			}
+			if err != nil {
+				return err
+			}
+			d.event("withdraw-link", l.Name, "made by "+l.Author)
+			return d.say(map[string]any{"id": l.ID(), "name": l.Name, "withdrawn": true}, "The link %s is good no more", l.ID())
+		}),
+	}
+	o.add(cmd)
+	return cmd
+}
+
 const usersRoleHelp = `Give a user a role over everything, or over a group of domains; none takes it
 away. It holds from the next request on, also where the user is signed in. Who
 comes by a provider (web.oidc) has the roles of the groups there.

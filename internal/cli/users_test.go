@@ -102,6 +102,27 @@ func TestUsersAreLookedAfterOnTheCommandLine(t *testing.T) {
 	if err != nil || ada.Name != "ada" || ada.TOTP != "" {
 		t.Errorf("%+v, %v", ada, err)
 	}
+	// One that went astray is taken back.
+	if _, _, status := run(t, "", "users", "invite", "eve", "--role", "viewer", "--store", path, "--at", "2026-11-29T12:05:00Z"); status != StatusFine {
+		t.Fatalf("exit status %d", status)
+	}
+	links, err := office.Store.Links(t.Context(), office.Now())
+	if err != nil || len(links) != 1 {
+		t.Fatalf("%d links, %v", len(links), err)
+	}
+	id := links[0].ID()
+	for _, c := range []struct {
+		out, errs string
+		status    Status
+	}{{"The link " + id + " is good no more\n", "", StatusFine}, {"", "there is no link", StatusUndone}} {
+		out, errs, status := run(t, "", "users", "withdraw", id, "--store", path, "--at", "2026-11-29T12:05:00Z")
+		if status != c.status || out != c.out || !strings.Contains(errs, c.errs) {
+			t.Errorf("exit status %d\n%s%s", status, out, errs)
+		}
+	}
+	if out, _, _ := run(t, "", "users", "log", "-n", "1", "--store", path, "--at", "2026-11-29T12:05:00Z"); !strings.Contains(out, "withdraw-link eve: made by command line") {
+		t.Error(out)
+	}
 }
 
 func TestUsersHaveTheMembersThatScriptsRelyOn(t *testing.T) {

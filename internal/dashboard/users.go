@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"encoding/hex"
 	"strings"
 	"time"
 
@@ -57,9 +56,6 @@ func userLine(p *people.Person) UserLine {
 	}
 }
 
-// linkID names a link to who may take it back: of what is kept of it, which is no secret, the beginning.
-func linkID(l *people.Link) string { return hex.EncodeToString(l.Hash[:8]) }
-
 // Users lists the users.
 func (d *Desk) Users(ctx context.Context, _ *people.Access, _ *UsersIn) (*Users, error) {
 	all, err := d.Store.People(ctx)
@@ -78,7 +74,7 @@ func (d *Desk) Users(ctx context.Context, _ *people.Access, _ *UsersIn) (*Users,
 	}
 	for i := range links {
 		l := &links[i]
-		line := LinkLine{ID: linkID(l), Name: l.Name, New: l.Person == 0, Roles: append([]people.Grant{}, l.Grants...), Author: l.Author, Created: l.Created, Expires: l.Expires}
+		line := LinkLine{ID: l.ID(), Name: l.Name, New: l.Person == 0, Roles: append([]people.Grant{}, l.Grants...), Author: l.Author, Created: l.Created, Expires: l.Expires}
 		if !line.New {
 			line.Name = names[l.Person]
 		}
@@ -166,20 +162,10 @@ type WithdrawIn struct {
 
 // DoWithdraw makes a link good for nothing.
 func (d *Desk) DoWithdraw(ctx context.Context, who *people.Access, in *WithdrawIn) (*Done, error) {
-	links, err := d.Store.Links(ctx, d.now())
+	l, err := d.office().Withdraw(ctx, in.ID)
 	if err != nil {
-		return nil, err
+		return nil, refused(err)
 	}
-	for i := range links {
-		l := &links[i]
-		if linkID(l) != in.ID {
-			continue
-		}
-		if err := d.Store.RemoveLink(ctx, l.Hash); err != nil {
-			return nil, err
-		}
-		d.event(ctx, who, "withdraw-link", l.Name, "made by "+l.Author)
-		return &Done{To: "/settings/users", Text: "The link is good no more."}, nil
-	}
-	return nil, ErrNotFound
+	d.event(ctx, who, "withdraw-link", l.Name, "made by "+l.Author)
+	return &Done{To: "/settings/users", Text: "The link is good no more."}, nil
 }

@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -115,6 +116,23 @@ func (o *Office) withdraw(ctx context.Context, which func(*Link) bool) error {
 		}
 	}
 	return nil
+}
+
+// ID names a link to who may take it back: of what is kept of it, which is no secret, the beginning.
+func (l *Link) ID() string { return hex.EncodeToString(l.Hash[:8]) }
+
+// Withdraw makes a link good for nothing, and says which it was. It wraps ErrNoLink.
+func (o *Office) Withdraw(ctx context.Context, id string) (Link, error) {
+	all, err := o.Store.Links(ctx, o.now())
+	if err != nil {
+		return Link{}, err
+	}
+	for i := range all {
+		if all[i].ID() == id {
+			return all[i], o.Store.RemoveLink(ctx, all[i].Hash)
+		}
+	}
+	return Link{}, fmt.Errorf("%q: %w", id, ErrNoLink)
 }
 
 // FirstLink makes the link for the first person, who will own everything; there is no other way in. The one before is good no more. Where
