@@ -65,6 +65,7 @@ func TestErrorNamesFileLineColumnAndWhatWasMeant(t *testing.T) {
 		{"[nonsense]\nx = 3\n", `gatepost.toml:1:2: nonsense: no such key`},
 		{"dashboard = true\n", `gatepost.toml:1:1: dashboard: no such key`},
 		{"mode = \"watch\"\n", `gatepost.toml:1:1: mode "watch": there are enforce, monitor`},
+		{"policy = strict\n", `gatepost.toml:1:10: unexpected character U+0073 's' at start of value; a text stands in quotes: "…"`},
 		{"policy = 3\n", `gatepost.toml:1:10: policy: the value is of the wrong kind: integer; write a text, in quotes`},
 		{"listen = \"127.0.0.1:1\"\n", `gatepost.toml:1:10: listen: the value is of the wrong kind: string; write a list: ["…"]`},
 		{"received_spf = \"yes\"\n", `gatepost.toml:1:16: received_spf: the value is of the wrong kind: string; write true or false`},

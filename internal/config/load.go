@@ -90,6 +90,9 @@ func plainly(key, message string) error {
 	if text, ok := cutQuoted(message, "slog: level string "); ok {
 		message = text + ": there are debug, info, warn, error"
 	}
+	if strings.HasPrefix(message, "unexpected character") && strings.HasSuffix(message, "at start of value") {
+		message += `; a text stands in quotes: "…"`
+	}
 	if strings.HasPrefix(message, "invalid character") {
 		message += "; this is no TOML"
 	}
