@@ -9,6 +9,7 @@ import (
 const (
 	maxTyped = 253 // what is longer is no slip: no name of ours, and no domain, is
 	slips    = 2   // two slips are a guess, three are another word
+	short    = 5   // in a word of fewer letters two slips are one too
 )
 
 // Word is the one of some words that was likely meant: the one that begins so, the right key in another table ("limits.queries" for
@@ -18,6 +19,9 @@ func Word(typed string, words []string) string {
 		return ""
 	}
 	best, distance := "", slips+1
+	if len(typed) < short {
+		distance = slips
+	}
 	for _, word := range slices.Sorted(slices.Values(words)) {
 		d := Edits(strings.ToLower(typed), strings.ToLower(word))
 		switch {

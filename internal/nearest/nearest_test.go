@@ -9,7 +9,7 @@ func TestWordThatWasMeant(t *testing.T) {
 	words := []string{"verify", "version", "limits.queries", "policy", "spf.result", "on", "sign", "seal", "keys"}
 	for typed, want := range map[string]string{
 		"verfiy": "verify", "veryfi": "verify", "vers": "version", "Policy": "policy", "polcy": "policy", "queries": "limits.queries",
-		"dkim.result": "spf.result", "nonsense": "", "vreify": "verify", "sing": "sign", "key": "keys", "frobnicate": "", "": "", "x": "", "on": "on", strings.Repeat("v", 300): "",
+		"dkim.result": "spf.result", "nonsense": "", "vreify": "verify", "sing": "sign", "key": "keys", "frobnicate": "", "kyse": "", "nope": "", "": "", "x": "", "on": "on", strings.Repeat("v", 300): "",
 	} {
 		if got := Word(typed, words); got != want {
 			t.Errorf("%.20q: got %q, want %q", typed, got, want)
