@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,7 +70,18 @@ func runDemo(cmd *cobra.Command, o *demoFlags) error {
 	if o.serve && o.dir == "" {
 		return usageError(cmd, "--serve: name a folder with --dir, or leave both out")
 	}
+	if o.keep && o.dir != "" {
+		return usageError(cmd, "--keep: what --dir names is left anyway; leave one of them out")
+	}
 	o.serve = o.serve || o.dir == ""
+	if o.listen != "" {
+		if !o.serve {
+			return usageError(cmd, "--listen: with --dir, the dashboard is opened by --serve only")
+		}
+		if _, _, err := net.SplitHostPort(o.listen); err != nil {
+			return usageError(cmd, "--listen %q: not an address; write it as 127.0.0.1:8080", o.listen)
+		}
+	}
 	dir, temporary, err := o.folder(cmd)
 	if err != nil {
 		return err
@@ -139,17 +151,17 @@ type tried struct {
 	Command string `json:"command"`
 }
 
-// tries are the commands to try. They say at which time only if it is not the present.
-func tries(d *demo.Demo, present bool) []tried {
+// tries are the commands to try, with the paths of a configuration and a zone. They say at which time only if it is not the present.
+func tries(d *demo.Demo, config, zone string, present bool) []tried {
 	at := ""
 	if !present {
 		at = " --at " + d.Now.Format(time.RFC3339)
 	}
-	configured, zone := " --config "+show.Word(d.Config)+at, " --zone "+show.Word(d.Zone)+at
-	return []tried{
-		{"whose mail it is: a forgotten CRM that fails, forwarders, a printer, a wave of abuse", "sources list example.com" + configured},
+	configured, zoned := " --config "+show.Word(config)+at, " --zone "+show.Word(zone)+at
+	all := []tried{
+		{"whose mail it is: a forgotten CRM, forwarders, a printer, a wave of abuse", "sources list example.com" + configured},
 		{"the weekly letter", "digest preview weekly" + configured},
-		{"what the domain publishes", "check example.com" + zone},
+		{"what the domain publishes", "check example.com" + zoned},
 		{"what p=reject would lose", "simulate dmarc example.com --policy reject" + configured},
 		{"what is in the way of it", "readiness example.com" + configured},
 		{"what a stricter gate would block", "simulate policy lockdown" + configured},
@@ -160,15 +172,17 @@ func tries(d *demo.Demo, present bool) []tried {
 		{"a key that went, and a policy that changed", "history example.com" + configured},
 		{"failure reports, each about one message", "reports list --kind failure" + configured},
 	}
-}
-
-func (o *demoFlags) print(cmd *cobra.Command, dir string, d *demo.Demo, link string) error {
-	all := tries(d, o.end == "" && commonFlags(cmd).At.IsZero())
 	for i := range all {
 		all[i].Command = "gatepost " + all[i].Command
 	}
+	return all
+}
+
+func (o *demoFlags) print(cmd *cobra.Command, dir string, d *demo.Demo, link string) error {
 	c := commonFlags(cmd)
+	present := o.end == "" && c.At.IsZero()
 	if c.JSON {
+		all := tries(d, d.Config, d.Zone, present)
 		return printJSON(cmd.OutOrStdout(), made{link, d.Config, d.Store, d.Zone, d.Now, d.Reports, d.Messages, d.Reference, all})
 	}
 	s := newScreen(cmd.OutOrStdout(), c.NoColor)
@@ -183,7 +197,8 @@ func (o *demoFlags) print(cmd *cobra.Command, dir string, d *demo.Demo, link str
 	s.line(fmt.Sprintf("%s, and %s that its gate judged. Its domains are", counted(d.Reports, "report"), counted(d.Messages, "message")))
 	s.line(strings.Join(demo.Domains, ", ") + ".")
 	s.line("")
-	for _, t := range all {
+	s.line("  cd " + show.Word(dir))
+	for _, t := range tries(d, filepath.Base(d.Config), filepath.Base(d.Zone), present) {
 		s.line("  " + s.paint(dim, "# "+t.About))
 		s.line("  " + t.Command)
 	}

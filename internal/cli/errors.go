@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -71,9 +72,25 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &missing):
 		return usageError(cmd, "--%s needs a value", missing.GetFlag().Name)
 	case errors.As(err, &bad):
-		return usageError(cmd, "--%s %q: %v", bad.GetFlag().Name, bad.GetValue(), bad.Unwrap())
+		return usageError(cmd, "--%s %q: %s", bad.GetFlag().Name, bad.GetValue(), whyBad(bad.Unwrap()))
 	}
 	return usageError(cmd, "%v", err)
+}
+
+// whyBad says of a number what people say.
+func whyBad(err error) string {
+	var number *strconv.NumError
+	switch {
+	case !errors.As(err, &number):
+		return err.Error()
+	case errors.Is(number, strconv.ErrRange):
+		return "there is no room for such a number"
+	case number.Func == "ParseFloat":
+		return "not a number"
+	case number.Func == "ParseBool":
+		return "neither true nor false"
+	}
+	return "not a whole number"
 }
 
 func flagNames(cmd *cobra.Command) []string {
