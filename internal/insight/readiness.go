@@ -204,7 +204,11 @@ func (w *way) own() Milestone {
 		m.blocked(Blocked, "%s: %s of %s did not pass. %s", g.Name, Number(g.Failed()), messages(g.Messages), g.Class.Advice)
 		m.until = later(m.until, w.clean(g))
 	}
-	m.Evidence = append([]string{fmt.Sprintf("%s of yours: %s passed.", people(own, "source"), messages(passing))}, m.Evidence...)
+	first := "No mail of yours was seen."
+	if own > 0 {
+		first = fmt.Sprintf("%s of yours: %s passed.", people(own, "source"), messages(passing))
+	}
+	m.Evidence = append([]string{first}, m.Evidence...)
 	return m
 }
 
@@ -222,7 +226,11 @@ func (w *way) unknown() Milestone {
 			m.until = later(m.until, w.clean(g))
 		}
 	}
-	m.says("%s from sources of which nothing shows whose they are did not pass.", messages(n+w.out.Others.Failed()))
+	if n += w.out.Others.Failed(); n > 0 {
+		m.says("%s from sources of which nothing shows whose they are did not pass.", messages(n))
+	} else {
+		m.says("Nothing failed of which nobody knows whose it is.")
+	}
 	share, counted := ownShare(w.out, within(w.d.Days, w.f.Period.Last(judged)))
 	if share < goodShare && counted > 0 && m.State == Reached && !w.at("reject") {
 		m.blocked(Blocked, "%s of %s passed, without what is forwarded or abuse; %s are needed. Look through the unknown sources.", Percent(share),
@@ -316,7 +324,14 @@ func (w *way) since(p string) (since time.Time, known bool) {
 func (w *way) forwarders() Milestone {
 	m := milestone("forwarders", "Forwarded mail would not be lost")
 	n := forwardedFailing(w.out)
-	m.says("%s that others passed on did not pass.", messages(n))
+	switch {
+	case n == 0:
+		m.says("All that others passed on passed.")
+	case n*mattersOf > w.out.Now.Messages:
+		m.says("%s that others passed on did not pass.", messages(n))
+	default:
+		m.says("%s that others passed on did not pass, which is too little to matter.", messages(n))
+	}
 	if n*mattersOf > w.out.Now.Messages && !w.at("reject") {
 		m.blocked(Blocked, "p=reject would lose them, which is more than one message in a hundred. Sign all mail with DKIM, or stay at p=quarantine.")
 		m.until = never

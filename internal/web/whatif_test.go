@@ -155,7 +155,10 @@ func TestReadinessShowsEachStep(t *testing.T) {
 	if got := strings.Join(states, " "); got != "done done done blocked later done done done later" {
 		t.Errorf("states: %s", got)
 	}
-	s.has("/domains/example.org/readiness", "p=reject is published, and nothing of yours that matters is lost by it.", "9 of 9 steps are done")
+	s.has("/domains/example.org/readiness", "p=reject is published, and nothing of yours that matters is lost by it.", "9 of 9 steps are done",
+		"Nothing failed of which nobody knows whose it is.", "All that others passed on passed.")
+	s.has("/domains/example.com/readiness", "400 messages that others passed on did not pass, which is too little to matter.")
+	s.has("/domains/example.net/readiness", "No mail of yours was seen.")
 	s.has("/domains/example.com/readiness?table=steps&format=csv", "\nown,Your own sources pass,blocked,")
 }
 
