@@ -20,6 +20,7 @@ import (
 	"github.com/gatepost-mail/gatepost/internal/audit/render"
 	"github.com/gatepost-mail/gatepost/internal/config"
 	"github.com/gatepost-mail/gatepost/internal/fetch"
+	"github.com/gatepost-mail/gatepost/internal/insight"
 	"github.com/gatepost-mail/gatepost/internal/keep"
 	"github.com/gatepost-mail/gatepost/internal/letters"
 	"github.com/gatepost-mail/gatepost/internal/people"
@@ -81,6 +82,7 @@ type Check struct {
 	Areas    []AreaCount `json:"areas"`
 	Command  string      `json:"command"` // that says the same
 	Made     Made        `json:"made"`
+	Mail     *NextStep   `json:"mail"` // what is to be mended of the domain's own mail before anything is made stricter; null: nothing
 
 	View   *render.View `json:"-"`
 	report *audit.Report
@@ -122,8 +124,35 @@ func (d *Desk) Check(ctx context.Context, who *people.Access, in *CheckIn) (*Che
 	if sees {
 		answer.Command = "gatepost check --config FILE " + name
 	}
+	if answer.Ours {
+		if answer.Mail, err = d.mendFirst(ctx, name); err != nil {
+			return nil, err
+		}
+	}
 	answer.MayWrite = who.Everywhere() >= people.Analyst && !d.isOurs(name) && c.Notice.Enabled()
 	return answer, nil
+}
+
+// checkedDays are those whose mail is looked at beside what a domain publishes, as its own page does.
+const checkedDays = 30
+
+// mendFirst is the next step of a domain where that is to mend a source; nil where it is another.
+func (d *Desk) mendFirst(ctx context.Context, name string) (*NextStep, error) {
+	if d.Store == nil {
+		return nil, nil
+	}
+	p, err := d.period(Days{checkedDays})
+	if err != nil {
+		return nil, err
+	}
+	a, _, err := d.answer(ctx, name, p)
+	if err != nil {
+		return nil, err
+	}
+	if s := step(&a.Domains[0]); s.ID == insight.StepMendSource {
+		return &s, nil
+	}
+	return nil, nil
 }
 
 func (d *Desk) isOurs(name string) bool {

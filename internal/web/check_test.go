@@ -20,6 +20,7 @@ func TestADomainIsCheckedOnThePage(t *testing.T) {
 	s.has("/check/supplier.example", "SPF ends in ~all", "v=spf1 ip4:203.0.113.20 -all", "gatepost check --config FILE supplier.example", `action="/gate/letters"`,
 		`MTA-STS <span class="tag">not published</span>`, "Of 2 senders that were seen, -all would touch 1, whose mail fails SPF then: 203.0.113.21 (unknown), 48 messages")
 	s.has("/check/example.com", `href="/domains/example.com/records"`)
+	s.has("/check/example.com", "Salesforce: 3,200 of 3,200 messages did not pass. Mend that before a record is made stricter.", "Then, of what is published: ")
 	s.has("/check/supplier.example?table=findings&format=csv", "severity,id,subject", "spf-softfail")
 	s.has("/check/supplier.example?table=records&format=csv", "SPF,v=spf1 ip4:203.0.113.20 ~all")
 	s.has("/api/v1/check/supplier.example", `"grade":"C"`, `"areas"`, `"command"`)
